@@ -1,0 +1,304 @@
+// Package cage owns the address space in which every heap of the process lies.
+//
+// One range is reserved once, when the first heap is made, and never given
+// back: so a reference is a small count of 8-byte units from Base, and turning
+// it into a pointer is one addition with no heap in hand. The range is cut into
+// blocks of 32 KiB and blocks into lines of 128 bytes. Blocks go to heaps,
+// alone or in runs, and come back.
+//
+//	reserved once, inaccessible until committed
+//	┌─────────┬────────────────────────────┬───────────────────────────┐
+//	│ block 0 │ blocks handed out or free  │ never touched             │
+//	└─────────┴────────────────────────────┴───────────────────────────┘
+//	  never                                ↑ top, committed in chunks
+//	┌───────────────────────┐ ┌────────────────┐
+//	│ line marks, 1 B/line  │ │ owners, 4 B/bl │  committed with the blocks
+//	└───────────────────────┘ └────────────────┘
+//
+// Block 0 is never committed, so that the nil reference points to nothing and
+// dereferencing it by mistake faults.
+//
+// What the cage holds free is always clean: its pages are back with the system
+// and read as zero, and its line marks are zero. Keeping dirty blocks for quick
+// reuse is the business of the heap that dirtied them.
+package cage
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+const (
+	// UnitShift is log2 of the unit in which references count.
+	UnitShift = 3
+	// LineShift is log2 of LineSize.
+	LineShift = 7
+	// LineSize is the size of a line in bytes.
+	LineSize = 1 << LineShift
+	// BlockShift is log2 of BlockSize.
+	BlockShift = 15
+	// BlockSize is the size of a block in bytes.
+	BlockSize = 1 << BlockShift
+	// LinesPerBlock is how many lines a block has.
+	LinesPerBlock = BlockSize / LineSize
+
+	minSize     = 64 << 20
+	commitChunk = 4 << 20
+	blocksChunk = commitChunk / BlockSize
+)
+
+// Base is where the cage begins, nil before Init. It is set once.
+var Base unsafe.Pointer
+
+// Size is how many bytes the cage spans, 0 before Init. It is set once.
+var Size uintptr
+
+// Lines is the table of line marks: one byte for each line from Base. It is set once.
+var Lines unsafe.Pointer
+
+// Block is the index of a block from Base. Block 0 belongs to nobody.
+type Block uint32
+
+// ErrExhausted says that the reserved range has no room left for a request.
+var ErrExhausted = errors.New("the reserved address range is used up")
+
+var cage struct {
+	once sync.Once
+	err  error
+
+	owners unsafe.Pointer // *[limit]uint32
+
+	committed atomic.Uint32 // blocks below it are accessible; grows under mu
+
+	mu     sync.Mutex
+	limit  Block    // blocks reserved
+	top    Block    // blocks from here on were never handed out
+	free   []uint64 // a bit for each block below top that is free
+	recent []Block  // free blocks, the last released on top; a hint: the bits in free decide
+	nfree  int
+}
+
+// Init reserves the range, once for the process. It fails when the system
+// refuses even a small range, and then fails in the same way ever after.
+func Init() error {
+	cage.once.Do(func() { cage.err = reserve() })
+	return cage.err
+}
+
+// reserve asks for ever smaller ranges, because address space may be limited
+// (ulimit -v, containers).
+func reserve() error {
+	var err error
+	for size := uintptr(maxSize); size >= minSize; size /= 2 {
+		blocks := size / BlockSize
+		lines := blocks * LinesPerBlock
+		owners := roundUp(blocks*4, commitChunk)
+		// One reservation for all three tables; commitChunk of slack aligns the base.
+		var p unsafe.Pointer
+		p, err = sysReserve(commitChunk + size + lines + owners)
+		if err != nil {
+			continue
+		}
+		p = unsafe.Add(p, -uintptr(p)&(commitChunk-1))
+		Base = p
+		Size = size
+		Lines = unsafe.Add(p, size)
+		cage.owners = unsafe.Add(p, size+lines)
+		cage.limit = Block(blocks)
+		cage.top = 1
+		return nil
+	}
+	return fmt.Errorf("cannot reserve %d MiB of address space: %w", minSize>>20, err)
+}
+
+// Shortfall returns the size of the range that was reserved and the size that
+// was asked for first, in bytes. They differ where address space is limited.
+func Shortfall() (got, asked uintptr) { return Size, maxSize }
+
+// At returns the address units*8 bytes above Base.
+func At(units uintptr) unsafe.Pointer { return unsafe.Add(Base, units<<UnitShift) }
+
+// Contains reports whether p points into the cage.
+func Contains(p unsafe.Pointer) bool { return uintptr(p)-uintptr(Base) < Size }
+
+// Address returns the first byte of b.
+func (b Block) Address() unsafe.Pointer { return unsafe.Add(Base, uintptr(b)<<BlockShift) }
+
+// Line returns the index, from Base, of the first line of b.
+func (b Block) Line() uintptr { return uintptr(b) << (BlockShift - LineShift) }
+
+// BlockOf returns the block that holds p, which must point into the cage.
+func BlockOf(p unsafe.Pointer) Block {
+	return Block((uintptr(p) - uintptr(Base)) >> BlockShift)
+}
+
+// Acquire hands out a run of n neighbouring blocks, n ≥ 1, clean. Owner is
+// noted for each (see Owner). It fails with ErrExhausted, or with the system's
+// error when it refuses memory.
+func Acquire(n int, owner uint32) (Block, error) {
+	cage.mu.Lock()
+	defer cage.mu.Unlock()
+	b, ok := takeFree(n)
+	if !ok {
+		if uintptr(n) > uintptr(cage.limit-cage.top) {
+			return 0, ErrExhausted
+		}
+		b = cage.top
+		if err := commitUpTo(b + Block(n)); err != nil {
+			return 0, err
+		}
+		cage.top += Block(n)
+		for len(cage.free)*64 < int(cage.top) {
+			cage.free = append(cage.free, 0)
+		}
+	}
+	if err := sysReuse(b.Address(), uintptr(n)<<BlockShift); err != nil {
+		giveFree(b, n)
+		return 0, err
+	}
+	for i := range n {
+		*ownerOf(b + Block(i)) = owner
+	}
+	return b, nil
+}
+
+// Release takes back a run of n blocks and returns its pages to the system.
+func Release(b Block, n int) {
+	sysDiscard(b.Address(), uintptr(n)<<BlockShift)
+	clear(unsafe.Slice((*byte)(unsafe.Add(Lines, b.Line())), n*LinesPerBlock))
+	for i := range n {
+		*ownerOf(b + Block(i)) = 0
+	}
+	cage.mu.Lock()
+	defer cage.mu.Unlock()
+	giveFree(b, n)
+}
+
+// Owner returns what Acquire was told about b, 0 for a block that is free.
+func Owner(b Block) uint32 {
+	if uint32(b) >= cage.committed.Load() {
+		return 0
+	}
+	return *ownerOf(b)
+}
+
+// Free returns how many of the blocks that were ever handed out are free now.
+func Free() int {
+	cage.mu.Lock()
+	defer cage.mu.Unlock()
+	return cage.nfree
+}
+
+func ownerOf(b Block) *uint32 { return (*uint32)(unsafe.Add(cage.owners, uintptr(b)*4)) }
+
+// commitUpTo makes all blocks below end accessible, and their part of the side
+// tables. It works in chunks that extend one mapping, because each change of
+// protection in the middle of one would split it, and the number of mappings is
+// limited. Block 0 stays inaccessible.
+func commitUpTo(end Block) error {
+	committed := Block(cage.committed.Load())
+	if end <= committed {
+		return nil
+	}
+	end = min(Block(roundUp(uintptr(end), blocksChunk)), cage.limit)
+	from := max(committed, 1)
+	n := uintptr(end - from)
+	if err := sysCommit(from.Address(), n<<BlockShift); err != nil {
+		return err
+	}
+	if err := commitTable(Lines, from.Line(), n*LinesPerBlock); err != nil {
+		return err
+	}
+	if err := commitTable(cage.owners, uintptr(from)*4, n*4); err != nil {
+		return err
+	}
+	cage.committed.Store(uint32(end))
+	return nil
+}
+
+// commitTable makes n bytes at offset off of a side table accessible, to the
+// chunk: committing twice is harmless and the tables are small.
+func commitTable(table unsafe.Pointer, off, n uintptr) error {
+	const chunk = 64 << 10
+	from := off &^ (chunk - 1)
+	return sysCommit(unsafe.Add(table, from), roundUp(off+n, chunk)-from)
+}
+
+// takeFree finds n neighbouring free blocks below top. Single blocks come from
+// the most recently released; runs from the lowest address that has room, so
+// that long-lived ones gather there.
+func takeFree(n int) (Block, bool) {
+	if n > cage.nfree {
+		return 0, false
+	}
+	if n == 1 {
+		for len(cage.recent) > 0 {
+			b := cage.recent[len(cage.recent)-1]
+			cage.recent = cage.recent[:len(cage.recent)-1]
+			if isFree(b) {
+				setTaken(b)
+				return b, true
+			}
+		}
+	}
+	run := 0
+	for i, w := range cage.free {
+		if w == 0 {
+			run = 0
+			continue
+		}
+		if w == ^uint64(0) && run+64 < n {
+			run += 64
+			continue
+		}
+		for j := 0; j < 64; {
+			if w>>j == 0 {
+				run = 0
+				break
+			}
+			if w>>j&1 == 0 {
+				run = 0
+				j += bits.TrailingZeros64(w >> j)
+				continue
+			}
+			run++
+			j++
+			if run == n {
+				b := Block(i*64 + j - n)
+				for k := range n {
+					setTaken(b + Block(k))
+				}
+				return b, true
+			}
+		}
+	}
+	return 0, false
+}
+
+func giveFree(b Block, n int) {
+	for i := range n {
+		cage.free[(b+Block(i))/64] |= 1 << ((b + Block(i)) % 64)
+	}
+	cage.nfree += n
+	// Entries whose blocks were taken in runs pile up; start over before they
+	// outweigh the free blocks.
+	if len(cage.recent) > 2*cage.nfree+1024 {
+		cage.recent = cage.recent[:0]
+	}
+	for i := n - 1; i >= 0; i-- {
+		cage.recent = append(cage.recent, b+Block(i))
+	}
+}
+
+func isFree(b Block) bool { return cage.free[b/64]>>(b%64)&1 != 0 }
+
+func setTaken(b Block) {
+	cage.free[b/64] &^= 1 << (b % 64)
+	cage.nfree--
+}
+
+func roundUp(n, to uintptr) uintptr { return (n + to - 1) &^ (to - 1) }

@@ -1,0 +1,203 @@
+// Package object says what lies in the heap: headers, type descriptors, and how
+// to find the references inside one object.
+//
+// A descriptor is computed once for each Go type, by reflection. It knows the
+// size of the objects and where their slots are. A type that Go's collector
+// would have to see, or that would hide a reference from ours, is refused with
+// the path of the offending field.
+package object
+
+import (
+	"fmt"
+	"math/bits"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Type describes the objects of one type: single values of a Go type, or
+// arrays of them.
+type Type struct {
+	Header Header  // of a new object, length 0
+	Bytes  uintptr // size of an object with its header and rounding; 0 for arrays
+	ID     TypeID
+	Array  bool
+	Scan   Scan
+
+	Elem  reflect.Type // the Go type of the value, or of an element
+	Size  uintptr      // of one value or element
+	Slots []uint32     // offsets of the slots in one value or element, ascending
+	Name  string
+}
+
+// Scan is what a tracer needs of a Type, packed so that two fit a cache line.
+type Scan struct {
+	Bitmap  uint64 // Bits: bit i stands for the word at offset i*WordSize
+	Size    uint32 // bytes of an object with its header, or of an array's element
+	Mode    Mode
+	NumSlot uint32         // Offsets, Structs: how many offsets
+	Offsets unsafe.Pointer // Offsets, Structs: *[NumSlot]uint32
+}
+
+// Mode says how to find the slots of an object.
+type Mode uint8
+
+const (
+	// Plain objects have no slots.
+	Plain Mode = iota
+	// Bits objects have their slots in the first 64 words, given by a bitmap.
+	Bits
+	// Offsets objects have a list of offsets.
+	Offsets
+	// PlainArray is an array whose elements have no slots.
+	PlainArray
+	// Words is an array whose elements are one slot each and nothing else.
+	Words
+	// Structs is an array whose elements have a list of offsets.
+	Structs
+)
+
+// Arrays reports whether objects of this mode are arrays.
+func (m Mode) Arrays() bool { return m >= PlainArray }
+
+// MaxElem is the largest size of a type that can be described, in bytes.
+const MaxElem = 1 << 30
+
+var registry struct {
+	mu    sync.Mutex
+	byKey map[key]*Type
+	types []*Type // by id; NoType and Forwarded are nil
+	scans atomic.Pointer[[]Scan]
+}
+
+type key struct {
+	t     reflect.Type
+	array bool
+}
+
+// Describe returns the descriptor of single values of type t.
+func Describe(t reflect.Type) (*Type, error) { return describe(key{t, false}) }
+
+// DescribeArray returns the descriptor of arrays whose elements have type t.
+func DescribeArray(t reflect.Type) (*Type, error) { return describe(key{t, true}) }
+
+func describe(k key) (*Type, error) {
+	r := &registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.byKey[k]; t != nil {
+		return t, nil
+	}
+	slots, err := findSlots(k.t)
+	if err != nil {
+		return nil, err
+	}
+	if k.t.Size() > MaxElem {
+		return nil, fmt.Errorf("cannot hold %v: it has %d bytes, more than %d", k.t, k.t.Size(), MaxElem)
+	}
+	if r.byKey == nil {
+		r.byKey = map[key]*Type{}
+		r.types = make([]*Type, firstType)
+		r.scans.Store(&[]Scan{{}, {}})
+	}
+	id := TypeID(len(r.types))
+	if id >= maxTypes {
+		return nil, fmt.Errorf("cannot hold %v: %d types are known already", k.t, maxTypes-firstType)
+	}
+	t := &Type{
+		Header: MakeHeader(id, 0),
+		ID:     id,
+		Array:  k.array,
+		Elem:   k.t,
+		Size:   k.t.Size(),
+		Slots:  slots,
+		Name:   k.t.String(),
+	}
+	if k.array {
+		t.Name = "Array[" + t.Name + "]"
+	} else {
+		t.Bytes = HeaderSize + max(roundUp(t.Size), 8)
+	}
+	t.Scan = scanOf(t)
+	r.types = append(r.types, t)
+	r.byKey[k] = t
+	// Readers keep the slice that they loaded, and it must not change under
+	// them; appending beyond its length does not.
+	scans := append(*r.scans.Load(), t.Scan)
+	r.scans.Store(&scans)
+	return t, nil
+}
+
+func scanOf(t *Type) Scan {
+	s := Scan{Size: uint32(t.Bytes), NumSlot: uint32(len(t.Slots))}
+	if len(t.Slots) > 0 {
+		s.Offsets = unsafe.Pointer(&t.Slots[0])
+	}
+	if t.Array {
+		s.Size = uint32(t.Size)
+		switch {
+		case len(t.Slots) == 0:
+			s.Mode = PlainArray
+		case t.Size == WordSize:
+			s.Mode = Words
+		default:
+			s.Mode = Structs
+		}
+		return s
+	}
+	switch {
+	case len(t.Slots) == 0:
+		s.Mode = Plain
+	case t.Slots[len(t.Slots)-1] < 64*WordSize:
+		s.Mode = Bits
+		for _, off := range t.Slots {
+			s.Bitmap |= 1 << (off / WordSize)
+		}
+	default:
+		s.Mode = Offsets
+	}
+	return s
+}
+
+// ByID returns the descriptor with the given id, nil when there is none.
+func ByID(id TypeID) *Type {
+	r := &registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if int(id) >= len(r.types) {
+		return nil
+	}
+	return r.types[id]
+}
+
+// Scans returns what tracers need of all types known now, by id.
+func Scans() []Scan {
+	p := registry.scans.Load()
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+// ArrayBytes returns the size of an array of n elements of size bytes each,
+// with header and rounding; ok is false when it does not fit 62 bits.
+func ArrayBytes(size uintptr, n int) (bytes uintptr, ok bool) {
+	hi, lo := bits.Mul64(uint64(size), uint64(n))
+	if hi != 0 || lo > 1<<62 {
+		return 0, false
+	}
+	return HeaderSize + max(roundUp(uintptr(lo)), 8), true
+}
+
+// BytesOf returns the size of the object with header h, which must have a type
+// of scans, with header and rounding.
+func BytesOf(scans []Scan, h Header) uintptr {
+	s := &scans[h.Type()]
+	if s.Mode.Arrays() {
+		return HeaderSize + max(roundUp(uintptr(s.Size)*uintptr(h.Upper())), 8)
+	}
+	return uintptr(s.Size)
+}
+
+func roundUp(n uintptr) uintptr { return (n + 7) &^ 7 }

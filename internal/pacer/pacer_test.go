@@ -1,0 +1,46 @@
+package pacer
+
+import (
+	"math"
+	"testing"
+)
+
+func TestGrowBy(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		live   int64
+		factor float64
+		want   int64
+	}{
+		{0, 2, MinThreshold},
+		{mib, 2, MinThreshold},
+		{4 * mib, 2, 8 * mib},
+		{100 * mib, 1.5, 150 * mib},
+		{math.MaxInt64 / 2, 4, 1 << 62},
+		{mib, math.Inf(1), 1 << 62},
+	} {
+		if got := GrowBy(c.live, c.factor); got != c.want {
+			t.Errorf("GrowBy(%d, %v) = %d, want %d", c.live, c.factor, got, c.want)
+		}
+	}
+}
+
+func TestClamp(t *testing.T) {
+	for _, c := range []struct {
+		name                         string
+		threshold, live, used, limit int64
+		want                         int64
+	}{
+		{"no limit", 800, 400, 500, 0, 400},
+		{"limit far away", 800, 400, 500, 10_000, 400},
+		{"limit near", 1600, 800, 800, 1000, 175},
+		{"holes count as free", 1600, 400, 800, 1000, 525},
+		{"at the limit", 2000, 1000, 1000, 1000, 0},
+		{"beyond the limit", 2400, 1200, 1200, 1000, 0},
+		{"threshold below live", 100, 400, 400, 0, 0},
+	} {
+		if got := Clamp(c.threshold, c.live, c.used, c.limit); got != c.want {
+			t.Errorf("%s: Clamp = %d, want %d", c.name, got, c.want)
+		}
+	}
+}

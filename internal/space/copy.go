@@ -1,0 +1,66 @@
+package space
+
+import "github.com/midden-gc/midden/internal/cage"
+
+// Copy is a cycle that moves all small objects to other blocks.
+type Copy struct {
+	To Buffer // where the survivors go
+
+	space     *Space
+	from      []cage.Block
+	allocated int64
+}
+
+// BeginCopy sets the blocks in use aside and makes sure that there is room for
+// what may survive, so that nothing can fail once objects have begun to move.
+// The room may pass the limit until EndCopy.
+func (s *Space) BeginCopy() (*Copy, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Packed in another order, objects may need a third more blocks.
+	for need := len(s.used) + len(s.used)/3 + 2; len(s.free) < need; {
+		b, err := cage.Acquire(1, s.owner)
+		if err != nil {
+			return nil, err
+		}
+		s.addCommitted(cage.BlockSize)
+		s.free = append(s.free, b)
+	}
+	c := &Copy{
+		To:        Buffer{quantum: cage.LinesPerBlock, beyond: true},
+		space:     s,
+		from:      s.used,
+		allocated: s.allocated.Load(),
+	}
+	s.used, s.recycled, s.pieces = nil, nil, nil
+	// Copies are not allocation; the next threshold is set when the cycle is over.
+	s.threshold.Store(1<<63 - 1)
+	return c, nil
+}
+
+// Alloc returns where the copy of an object of so many units begins.
+func (c *Copy) Alloc(units uintptr) uintptr {
+	if at, ok := c.To.take(units); ok {
+		return at
+	}
+	at, err := c.space.Alloc(&c.To, units)
+	if err != nil {
+		// BeginCopy made room for the worst packing.
+		panic("midden: no room for the survivors of a copying cycle: " + err.Error())
+	}
+	return at
+}
+
+// EndCopy frees the blocks that were set aside, and large objects of which
+// alive says no. It returns the bytes of the large objects that live.
+func (c *Copy) EndCopy(alive func(at uintptr) bool) (largeLive int64) {
+	s := c.space
+	c.To.credit = 0
+	s.GiveBack(&c.To)
+	s.allocated.Store(c.allocated)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, c.from...)
+	s.Budget.refund(int64(len(c.from)) * cage.BlockSize)
+	return s.sweepLarge(alive)
+}

@@ -1,0 +1,204 @@
+package space
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/midden-gc/midden/internal/cage"
+)
+
+// PageSize is the grain in which large objects take memory, in bytes. It is a
+// unit of accounting and need not be the system's.
+const PageSize = 4 << 10
+
+const (
+	pagesPerBlock = cage.BlockSize / PageSize
+	unitsPerPage  = PageSize >> cage.UnitShift
+	unitsPerBlock = cage.BlockSize >> cage.UnitShift
+)
+
+// largeObjects are the objects above MaxSmall. One occupies a run of whole
+// blocks, which may be none, and then pages of one more, which it shares with
+// other tails.
+type largeObjects struct {
+	objects []largeObject
+	pages   map[cage.Block]pageSet // of the shared blocks
+	partial []cage.Block           // the shared blocks with free pages
+}
+
+// pageSet is what is known of a shared block.
+type pageSet struct {
+	taken uint8 // a bit for each page that an object occupies
+	dirty uint8 // a bit for each page that is not clear
+}
+
+type largeObject struct {
+	at    uintptr // in units
+	bytes uintptr
+	slots bool // it holds references, so that all its lines are marked
+}
+
+func pagesOf(bytes uintptr) uintptr { return (bytes + PageSize - 1) / PageSize }
+
+// LargeBytes returns what an object of so many bytes occupies.
+func LargeBytes(bytes uintptr) uintptr { return pagesOf(bytes) * PageSize }
+
+// AllocLarge returns where clear memory for an object above MaxSmall begins.
+func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error) {
+	if bytes > cage.Size {
+		return 0, cage.ErrExhausted
+	}
+	size := int64(LargeBytes(bytes))
+	s.mu.Lock()
+	if !s.charge(b, size) {
+		s.mu.Unlock()
+		return 0, ErrLimit
+	}
+	at, dirty, err := s.placeLarge(pagesOf(bytes))
+	if err != nil {
+		s.Budget.refund(size)
+		s.mu.Unlock()
+		return 0, err
+	}
+	s.large.objects = append(s.large.objects, largeObject{at, bytes, slots})
+	s.mu.Unlock()
+	s.allocated.Add(size)
+	if dirty {
+		clear(unsafe.Slice((*byte)(cage.At(at)), bytes))
+	}
+	s.checkThreshold()
+	return at, nil
+}
+
+// placeLarge finds room for n pages.
+func (s *Space) placeLarge(n uintptr) (at uintptr, dirty bool, err error) {
+	l := &s.large
+	if n < pagesPerBlock {
+		if at, dirty, ok := l.fit(n); ok {
+			return at, dirty, nil
+		}
+	}
+	whole, tail := int(n/pagesPerBlock), n%pagesPerBlock
+	blocks := whole
+	if tail != 0 {
+		blocks++
+	}
+	b, err := cage.Acquire(blocks, s.owner)
+	if err != nil {
+		return 0, false, err
+	}
+	s.addCommitted(int64(blocks) * cage.BlockSize)
+	if tail != 0 {
+		if l.pages == nil {
+			l.pages = map[cage.Block]pageSet{}
+		}
+		last := b + cage.Block(whole)
+		mask := uint8(1<<tail - 1)
+		l.pages[last] = pageSet{taken: mask, dirty: mask}
+		l.partial = append(l.partial, last)
+	}
+	return uintptr(b) << (cage.BlockShift - cage.UnitShift), false, nil
+}
+
+// fit finds n neighbouring free pages in a shared block. It looks at a bounded
+// number of blocks, the latest first.
+func (l *largeObjects) fit(n uintptr) (at uintptr, dirty, ok bool) {
+	const lookAt = 64
+	for i := len(l.partial) - 1; i >= max(0, len(l.partial)-lookAt); i-- {
+		b := l.partial[i]
+		p := l.pages[b]
+		for first := uintptr(0); first+n <= pagesPerBlock; first++ {
+			mask := uint8(1<<n-1) << first
+			if p.taken&mask != 0 {
+				continue
+			}
+			dirty = p.dirty&mask != 0
+			p.taken |= mask
+			p.dirty |= mask
+			l.pages[b] = p
+			if p.taken == 0xff {
+				l.partial = slices.Delete(l.partial, i, i+1)
+			}
+			return uintptr(b)<<(cage.BlockShift-cage.UnitShift) + first*unitsPerPage, dirty, true
+		}
+	}
+	return 0, false, false
+}
+
+// sweepLarge frees the large objects that are not alive and returns the bytes
+// of the others.
+func (s *Space) sweepLarge(alive func(at uintptr) bool) (live int64) {
+	l := &s.large
+	kept := l.objects[:0]
+	for _, o := range l.objects {
+		if alive(o.at) {
+			live += int64(LargeBytes(o.bytes))
+			kept = append(kept, o)
+			continue
+		}
+		s.freeLarge(o)
+	}
+	l.objects = kept
+	l.partial = l.partial[:0]
+	for b, p := range l.pages {
+		if p.taken != 0xff {
+			l.partial = append(l.partial, b)
+		}
+	}
+	return live
+}
+
+func (s *Space) freeLarge(o largeObject) {
+	n := pagesOf(o.bytes)
+	s.Budget.refund(int64(n) * PageSize)
+	o.clearLines()
+	b := cage.BlockOf(cage.At(o.at))
+	whole, tail := int(n/pagesPerBlock), n%pagesPerBlock
+	blocks := whole
+	if tail != 0 {
+		last := b + cage.Block(whole)
+		p := s.large.pages[last]
+		p.taken &^= uint8(1<<tail-1) << (o.at % unitsPerBlock / unitsPerPage)
+		s.large.pages[last] = p
+		if p.taken == 0 {
+			delete(s.large.pages, last)
+			blocks++
+		}
+	}
+	if blocks > 0 {
+		cage.Release(b, blocks)
+		s.addCommitted(-int64(blocks) * cage.BlockSize)
+	}
+}
+
+func (s *Space) closeLarge() {
+	l := &s.large
+	var blocks []cage.Block
+	for _, o := range l.objects {
+		o.clearLines()
+		first := cage.BlockOf(cage.At(o.at))
+		for i := range o.bytes / cage.BlockSize {
+			blocks = append(blocks, first+cage.Block(i))
+		}
+	}
+	for b := range l.pages {
+		blocks = append(blocks, b)
+	}
+	s.release(blocks)
+	*l = largeObjects{}
+}
+
+func (l *largeObjects) clearLines() {
+	for _, o := range l.objects {
+		o.clearLines()
+	}
+}
+
+func (o largeObject) clearLines() {
+	first := o.at / unitsPerLine
+	n := uintptr(1)
+	if o.slots {
+		n = (o.bytes + cage.LineSize - 1) / cage.LineSize
+	}
+	clear(unsafe.Slice((*byte)(unsafe.Add(cage.Lines, first)), n))
+}

@@ -1,0 +1,484 @@
+// Package space manages the memory of one heap: blocks whose lines are filled
+// by small and medium objects, and pages for large ones. It knows which lines
+// and pages are taken, never what lies in them.
+//
+// A mutator allocates from a Buffer of its own. When that runs dry it claims
+// lines here, under a lock: a leftover piece, else a block with holes, else a
+// free block. A collector marks lines while it traces, in the table of the cage;
+// Sweep reads that table and sorts the blocks again:
+//
+//	            claimed whole or in pieces
+//	 free ─────────────────────────────────▶ in use
+//	  ▲  ▲                                     │ Sweep
+//	  │  └──────────── no line marked ─────────┤
+//	cage                                       │ some lines marked
+//	            claimed for its holes          ▼
+//	 in use ◀───────────────────────────── recycled
+package space
+
+import (
+	"errors"
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/midden-gc/midden/internal/cage"
+)
+
+const (
+	// MaxSmall is the size in bytes, header included, up to which objects share
+	// blocks. Larger ones have pages of their own.
+	MaxSmall = cage.BlockSize / 4
+
+	// LiveLine is the mark of a line that a living object touches.
+	LiveLine = 1
+	// OldLine is set in the mark of a line whose objects survived, when the
+	// collector tells old from young.
+	OldLine = 0x80
+)
+
+// ErrLimit says that memory was refused because of the heap's limit.
+var ErrLimit = errors.New("limit reached")
+
+// Options are what a Space needs to know of its heap.
+type Options struct {
+	Owner uint32 // noted in the cage for each block
+	Limit int64  // bytes; 0: none
+	// Wanted is called without a lock when more was allocated than the
+	// threshold allows.
+	Wanted func()
+}
+
+// Space is the memory of one heap.
+type Space struct {
+	Budget Budget
+
+	owner     uint32
+	wanted    func()
+	allocated atomic.Int64 // bytes of free lines and pages claimed, ever
+	threshold atomic.Int64 // when allocated passes it, a cycle is wanted
+	committed atomic.Int64 // bytes held from the system
+	peak      atomic.Int64
+
+	mu       sync.Mutex
+	used     []cage.Block // in use or recycled
+	recycled []cage.Block // the part of used that has holes nobody has claimed
+	free     []cage.Block // dirty, the last freed on top
+	pieces   []piece      // leftovers of claimed blocks
+	large    largeObjects
+}
+
+// piece is a run of lines that belongs to no buffer.
+type piece struct {
+	line, end uintptr
+	clean     bool
+}
+
+// New returns an empty space. The cage must have been made.
+func New(o Options) *Space {
+	s := &Space{owner: o.Owner, wanted: o.Wanted}
+	s.Budget.limit = o.Limit
+	s.threshold.Store(1<<63 - 1)
+	return s
+}
+
+// Alloc returns where units of clear memory begin, for an object of at most
+// MaxSmall bytes that did not fit the buffer's hole.
+func (s *Space) Alloc(b *Buffer, units uintptr) (uintptr, error) {
+	if at, ok := b.take(units); ok {
+		return at, nil
+	}
+	if units > unitsPerLine {
+		return s.allocOverflow(b, units)
+	}
+	for {
+		for b.nextHole() {
+			if at, ok := b.take(units); ok {
+				return at, nil
+			}
+		}
+		if err := s.claim(b); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
+	if at, ok := b.takeOverflow(units); ok {
+		return at, nil
+	}
+	lines := max(b.nextQuantum(), (units+unitsPerLine-1)/unitsPerLine)
+	s.mu.Lock()
+	s.giveBackOverflow(b)
+	p, err := s.freePiece(b, lines)
+	s.mu.Unlock()
+	s.checkThreshold()
+	if err != nil {
+		return 0, err
+	}
+	b.overNext, b.overEnd = p.line*unitsPerLine, p.end*unitsPerLine
+	if !p.clean {
+		p.wipe()
+	}
+	at, _ := b.takeOverflow(units)
+	return at, nil
+}
+
+// claim gives b the next lines to allocate in.
+func (s *Space) claim(b *Buffer) error {
+	s.mu.Lock()
+	p, err := s.nextPiece(b)
+	if err == nil {
+		p = s.cut(p, b.nextQuantum())
+	}
+	s.mu.Unlock()
+	s.checkThreshold()
+	if err != nil {
+		return err
+	}
+	b.line, b.lineEnd, b.clean = p.line, p.end, p.clean
+	return nil
+}
+
+// nextQuantum returns how many lines b may claim now, and lets it claim more
+// the next time.
+func (b *Buffer) nextQuantum() uintptr {
+	q := max(b.quantum, minQuantum)
+	b.quantum = min(2*q, cage.LinesPerBlock)
+	return q
+}
+
+// nextPiece finds lines of which at least one is free: holes first, so that
+// blocks stay few.
+func (s *Space) nextPiece(b *Buffer) (piece, error) {
+	if n := len(s.pieces); n > 0 {
+		p := s.pieces[n-1]
+		s.pieces = s.pieces[:n-1]
+		return p, nil
+	}
+	if n := len(s.recycled); n > 0 {
+		line := s.recycled[n-1].Line()
+		s.recycled = s.recycled[:n-1]
+		return piece{line, line + cage.LinesPerBlock, false}, nil
+	}
+	return s.freeBlock(b)
+}
+
+// freePiece finds a run of free lines.
+func (s *Space) freePiece(b *Buffer, lines uintptr) (piece, error) {
+	const lookAt = 16 // the lock is held
+	for i := len(s.pieces) - 1; i >= max(0, len(s.pieces)-lookAt); i-- {
+		p := s.pieces[i]
+		if p.end-p.line >= lines && freeLines(p.line, p.line+lines) == lines {
+			s.pieces = slices.Delete(s.pieces, i, i+1)
+			return s.cut(p, lines), nil
+		}
+	}
+	p, err := s.freeBlock(b)
+	if err != nil {
+		return piece{}, err
+	}
+	return s.cut(p, lines), nil
+}
+
+// cut takes lines from the front of p, keeps the rest for the next who asks,
+// and counts what is free in it as allocated.
+func (s *Space) cut(p piece, lines uintptr) piece {
+	if p.end-p.line > lines {
+		s.pieces = append(s.pieces, piece{p.line + lines, p.end, p.clean})
+		p.end = p.line + lines
+	}
+	s.allocated.Add(int64(freeLines(p.line, p.end)) * cage.LineSize)
+	return p
+}
+
+// freeBlock takes a block into use, on the budget of b's reserve if it has one.
+func (s *Space) freeBlock(b *Buffer) (piece, error) {
+	if !s.charge(b, cage.BlockSize) {
+		return piece{}, ErrLimit
+	}
+	block, clean, err := s.obtain()
+	if err != nil {
+		s.Budget.refund(cage.BlockSize)
+		return piece{}, err
+	}
+	s.used = append(s.used, block)
+	return piece{block.Line(), block.Line() + cage.LinesPerBlock, clean}, nil
+}
+
+// obtain gets a block that is not charged yet.
+func (s *Space) obtain() (b cage.Block, clean bool, err error) {
+	if n := len(s.free); n > 0 {
+		b = s.free[n-1]
+		s.free = s.free[:n-1]
+		return b, false, nil
+	}
+	b, err = cage.Acquire(1, s.owner)
+	if err == nil {
+		s.addCommitted(cage.BlockSize)
+	}
+	return b, true, err
+}
+
+// charge takes bytes from the reserve of b and then from the budget.
+func (s *Space) charge(b *Buffer, bytes int64) bool {
+	if b.beyond {
+		s.Budget.force(bytes)
+		return true
+	}
+	fromCredit := min(b.credit, bytes)
+	if bytes > fromCredit && !s.Budget.charge(bytes-fromCredit) {
+		return false
+	}
+	b.credit -= fromCredit
+	s.Budget.reserved.Add(-fromCredit)
+	return true
+}
+
+// Reserve sets aside enough of the budget that b can allocate any mix of
+// objects of so many bytes together, and reports whether it could. It replaces
+// what was reserved before.
+func (s *Space) Reserve(b *Buffer, bytes int64) bool {
+	s.Unreserve(b)
+	// In the worst mix, a quarter of each block is left over, because the next
+	// object is just too large; and the last block of each claim is begun.
+	if bytes > 1<<61 {
+		return false
+	}
+	need := bytes + bytes/3 + 2*cage.BlockSize
+	if !s.Budget.charge(need) {
+		return false
+	}
+	s.Budget.reserved.Add(need)
+	b.credit = need
+	return true
+}
+
+// Unreserve gives back what is left of b's reserve.
+func (s *Space) Unreserve(b *Buffer) {
+	if b.credit != 0 {
+		s.Budget.reserved.Add(-b.credit)
+		s.Budget.refund(b.credit)
+		b.credit = 0
+	}
+}
+
+// Settle ends a cycle's look at all buffers: so many bytes are reserved by those
+// that exist, and what is noted beyond that belonged to one that is gone.
+func (s *Space) Settle(reserved int64) {
+	gone := s.Budget.reserved.Load() - reserved
+	s.Budget.reserved.Add(-gone)
+	s.Budget.refund(gone)
+}
+
+// GiveBack returns the rest of b, between cycles: its owner leaves.
+func (s *Space) GiveBack(b *Buffer) {
+	s.mu.Lock()
+	s.giveBack(b.line, b.lineEnd, b.clean)
+	s.giveBack(lineAfter(b.Next), max(b.End, b.hiddenEnd)/unitsPerLine, true)
+	s.giveBackOverflow(b)
+	s.mu.Unlock()
+	s.Unreserve(b)
+	*b = Buffer{}
+}
+
+func (s *Space) giveBackOverflow(b *Buffer) {
+	s.giveBack(lineAfter(b.overNext), b.overEnd/unitsPerLine, true)
+	b.overNext, b.overEnd = 0, 0
+}
+
+func (s *Space) giveBack(line, end uintptr, clean bool) {
+	if line < end {
+		if n := freeLines(line, end); n > 0 {
+			s.allocated.Add(-int64(n) * cage.LineSize)
+			s.pieces = append(s.pieces, piece{line, end, clean})
+		}
+	}
+}
+
+// lineAfter returns the first line that begins at or after a position.
+func lineAfter(units uintptr) uintptr { return (units + unitsPerLine - 1) / unitsPerLine }
+
+// Retire forgets what b holds, with the world stopped: Sweep finds again what
+// is free of it. The reserve stays.
+func (s *Space) Retire(b *Buffer) {
+	for _, r := range [...]struct{ line, end uintptr }{
+		{b.line, b.lineEnd},
+		{lineAfter(b.Next), max(b.End, b.hiddenEnd) / unitsPerLine},
+		{lineAfter(b.overNext), b.overEnd / unitsPerLine},
+	} {
+		if r.line < r.end {
+			s.allocated.Add(-int64(freeLines(r.line, r.end)) * cage.LineSize)
+		}
+	}
+	*b = Buffer{quantum: b.quantum, credit: b.credit}
+}
+
+// ClearLines begins a cycle that finds everything anew: all line marks are
+// cleared, and leftover pieces forgotten.
+func (s *Space) ClearLines() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pieces = nil
+	s.recycled = s.recycled[:0]
+	for _, b := range s.used {
+		clear(blockLines(b))
+	}
+	s.large.clearLines()
+}
+
+// Sweep ends a cycle: blocks without a marked line become free, large objects
+// of which alive says no are freed. It returns the bytes of marked lines and of
+// large objects that live.
+func (s *Space) Sweep(alive func(at uintptr) bool) (live int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recycled = s.recycled[:0]
+	used := s.used[:0]
+	freed := 0
+	for _, b := range s.used {
+		marked := markedLines(b)
+		live += int64(marked) * cage.LineSize
+		switch {
+		case marked == 0:
+			s.free = append(s.free, b)
+			freed++
+			continue
+		case marked < cage.LinesPerBlock:
+			s.recycled = append(s.recycled, b)
+		}
+		used = append(used, b)
+	}
+	s.used = used
+	s.Budget.refund(int64(freed) * cage.BlockSize)
+	return live + s.sweepLarge(alive)
+}
+
+// markedLines counts the lines of b that have a mark.
+func markedLines(b cage.Block) (n int) {
+	const ones = 0x0101010101010101 * LiveLine
+	words := (*[cage.LinesPerBlock / 8]uint64)(unsafe.Pointer(unsafe.SliceData(blockLines(b))))
+	for _, w := range words {
+		n += bits.OnesCount64(w & ones)
+	}
+	return n
+}
+
+func blockLines(b cage.Block) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(cage.Lines, b.Line())), cage.LinesPerBlock)
+}
+
+// Poison overwrites all that is free with b, so that whoever still refers to it
+// is found out.
+func (s *Space) Poison(b byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, block := range s.used {
+		for line := block.Line(); line < block.Line()+cage.LinesPerBlock; line++ {
+			if lineMark(line) == 0 {
+				fill(cage.At(line*unitsPerLine), cage.LineSize, b)
+			}
+		}
+	}
+	for _, block := range s.free {
+		fill(block.Address(), cage.BlockSize, b)
+	}
+}
+
+func fill(p unsafe.Pointer, n int, b byte) {
+	for i := range unsafe.Slice((*byte)(p), n) {
+		*(*byte)(unsafe.Add(p, i)) = b
+	}
+}
+
+// Trim returns free blocks to the system until at most keep bytes of them are
+// left.
+func (s *Space) Trim(keep int64) {
+	s.mu.Lock()
+	n := len(s.free) - int(min(keep/cage.BlockSize, int64(len(s.free))))
+	// The bottom of the stack was freed first and is the coldest.
+	back := slices.Clone(s.free[:n])
+	s.free = slices.Delete(s.free, 0, n)
+	s.mu.Unlock()
+	s.release(back)
+}
+
+// release gives blocks back to the cage, in runs, because each call of the
+// system costs more than the block.
+func (s *Space) release(blocks []cage.Block) {
+	slices.Sort(blocks)
+	for i := 0; i < len(blocks); {
+		j := i + 1
+		for j < len(blocks) && blocks[j] == blocks[j-1]+1 {
+			j++
+		}
+		cage.Release(blocks[i], j-i)
+		i = j
+	}
+	s.addCommitted(-int64(len(blocks)) * cage.BlockSize)
+}
+
+// Close returns all memory.
+func (s *Space) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release(append(s.used, s.free...))
+	s.used, s.free, s.recycled, s.pieces = nil, nil, nil, nil
+	s.closeLarge()
+	s.Budget.used.Store(0)
+	s.Budget.external.Store(0)
+	s.Budget.reserved.Store(0)
+}
+
+// SetThreshold makes the space want a cycle when so many more bytes were
+// allocated.
+func (s *Space) SetThreshold(bytes int64) {
+	now := s.allocated.Load()
+	if bytes > 1<<62-now {
+		s.threshold.Store(1<<63 - 1)
+		return
+	}
+	s.threshold.Store(now + bytes)
+}
+
+// Due reports whether more was allocated than the threshold allows.
+func (s *Space) Due() bool { return s.allocated.Load() > s.threshold.Load() }
+
+func (s *Space) checkThreshold() {
+	if s.Due() {
+		s.wanted()
+	}
+}
+
+// NoteExternal counts external bytes as allocation, so that they bring the next
+// cycle nearer.
+func (s *Space) NoteExternal(bytes int64) {
+	if s.threshold.Load() < 1<<62 {
+		s.threshold.Add(-bytes)
+		s.checkThreshold()
+	}
+}
+
+// Allocated returns the bytes allocated ever; what buffers have claimed counts
+// until they give it back.
+func (s *Space) Allocated() int64 { return s.allocated.Load() }
+
+// Committed returns the bytes held from the system, and their peak.
+func (s *Space) Committed() (now, peak int64) { return s.committed.Load(), s.peak.Load() }
+
+func (s *Space) addCommitted(bytes int64) {
+	now := s.committed.Add(bytes)
+	for {
+		peak := s.peak.Load()
+		if now <= peak || s.peak.CompareAndSwap(peak, now) {
+			return
+		}
+	}
+}
+
+// wipe clears p.
+func (p piece) wipe() {
+	clear(unsafe.Slice((*byte)(cage.At(p.line*unitsPerLine)), (p.end-p.line)*cage.LineSize))
+}

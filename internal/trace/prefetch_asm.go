@@ -1,0 +1,10 @@
+//go:build amd64 || arm64
+
+package trace
+
+import "unsafe"
+
+// prefetch asks the processor to load the cache line of p. It never faults.
+//
+//go:noescape
+func prefetch(p unsafe.Pointer)

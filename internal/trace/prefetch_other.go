@@ -1,0 +1,8 @@
+//go:build !amd64 && !arm64
+
+package trace
+
+import "unsafe"
+
+// prefetch does nothing where we know no instruction for it.
+func prefetch(unsafe.Pointer) {}

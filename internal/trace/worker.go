@@ -1,0 +1,217 @@
+package trace
+
+import (
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"github.com/midden-gc/midden/internal/object"
+)
+
+const (
+	// ringSize is how many objects are in flight between prefetch and visit.
+	ringSize = 16
+	// shareEvery is how many objects a worker visits between two looks at
+	// whether another has run dry.
+	shareEvery = 128
+	// worthSharing is how deep a stack must be before half of it is given away.
+	worthSharing = 64
+	// maxChunk bounds what is given away at once.
+	maxChunk = 4096
+	// spanSlots is how many slots of a large array are scanned at a time.
+	spanSlots = 1024
+	// minRoom is what the stack can take without growing when an object is
+	// scanned whose slots fit a bitmap.
+	minRoom = 64
+)
+
+// worker is one goroutine's part in a trace.
+type worker struct {
+	t     *Tracer
+	stack []object.Word
+	ring  [ringSize]object.Word
+	spans []span
+}
+
+// span is a part of an object that remains to be scanned: n elements of size bytes
+// each, with slots at the given offsets.
+type span struct {
+	at   unsafe.Pointer // in the cage
+	n    uintptr
+	scan *object.Scan
+	size uintptr
+}
+
+func (w *worker) init(t *Tracer) {
+	w.t = t
+	w.stack = make([]object.Word, 0, 4*minRoom)
+}
+
+// run works until nobody has work.
+func (w *worker) run() {
+	for {
+		w.drain()
+		if n := len(w.spans); n > 0 {
+			s := w.spans[n-1]
+			w.spans = w.spans[:n-1]
+			w.scanSpan(s)
+			continue
+		}
+		if !w.t.pool.take(w) {
+			return
+		}
+	}
+}
+
+// drain visits all that is on the stack, and what that leads to.
+func (w *worker) drain() {
+	var (
+		base  = w.t.Base
+		lines = w.t.Lines
+		scans = unsafe.SliceData(w.t.Scans)
+		epoch = w.t.Epoch
+		line  = w.t.Line
+		small = w.t.Small
+		stack = w.stack
+		ring  = &w.ring
+		head  uint
+		share = shareEvery
+	)
+	for {
+		var r object.Word
+		if n := len(stack); n != 0 {
+			next := stack[n-1]
+			stack = stack[:n-1]
+			prefetch(unsafe.Add(base, uintptr(next)<<3-object.HeaderSize))
+			r = ring[head%ringSize]
+			ring[head%ringSize] = next
+			head++
+			if r == 0 {
+				continue
+			}
+		} else {
+			for i := 0; i < ringSize && r == 0; i++ {
+				r = ring[head%ringSize]
+				ring[head%ringSize] = 0
+				head++
+			}
+			if r == 0 {
+				break
+			}
+		}
+
+		payload := unsafe.Add(base, uintptr(r)<<3)
+		h := object.HeaderOf(payload)
+		header := *h
+		if header.Mark() == epoch {
+			continue
+		}
+		*object.MarkOf(h) = epoch
+
+		scan := (*object.Scan)(unsafe.Add(unsafe.Pointer(scans), uintptr(header.Type())*unsafe.Sizeof(object.Scan{})))
+		bytes := uintptr(scan.Size)
+		if scan.Mode.Arrays() {
+			bytes = object.HeaderSize + max((bytes*uintptr(header.Upper())+7)&^7, 8)
+		}
+		// Every line that the object touches, and no other, is marked.
+		first := (uintptr(r) - 1) >> 4
+		last := (uintptr(r) - 2 + bytes>>3) >> 4
+		*(*uint8)(unsafe.Add(lines, first)) = line
+		if last != first {
+			if bytes > small && (scan.Mode == object.Plain || scan.Mode == object.PlainArray) {
+				last = first
+			}
+			for l := first + 1; l <= last; l++ {
+				*(*uint8)(unsafe.Add(lines, l)) = line
+			}
+		}
+
+		switch scan.Mode {
+		case object.Bits:
+			if cap(stack)-len(stack) < minRoom {
+				stack = slices.Grow(stack, minRoom)
+			}
+			n := len(stack)
+			top := unsafe.Pointer(unsafe.SliceData(stack))
+			for m := scan.Bitmap; m != 0; m &= m - 1 {
+				slot := *(*object.Word)(unsafe.Add(payload, bits.TrailingZeros64(m)*object.WordSize))
+				if slot != 0 {
+					*(*object.Word)(unsafe.Add(top, n*object.WordSize)) = slot
+					n++
+				}
+			}
+			stack = stack[:n]
+		case object.Offsets:
+			w.stack = stack
+			w.scanSpan(span{payload, 1, scan, bytes})
+			stack = w.stack
+		case object.Words, object.Structs:
+			w.stack = stack
+			w.scanSpan(span{payload, uintptr(header.Upper()), scan, uintptr(scan.Size)})
+			stack = w.stack
+		}
+
+		if share--; share == 0 {
+			share = shareEvery
+			if w.t.pool.hungry.Load() > 0 {
+				w.stack = stack
+				w.share()
+				stack = w.stack
+			}
+		}
+	}
+	w.stack = stack[:0]
+}
+
+// scanSpan pushes what the slots of s refer to; of a long one only the
+// beginning, and the rest is kept for later.
+func (w *worker) scanSpan(s span) {
+	slots := uintptr(s.scan.NumSlot)
+	offsets := unsafe.Slice((*uint32)(s.scan.Offsets), slots)
+	if some := max(spanSlots/slots, 1); s.n > some {
+		w.spans = append(w.spans, span{unsafe.Add(s.at, some*s.size), s.n - some, s.scan, s.size})
+		s.n = some
+	}
+	stack := w.stack
+	if room := int(s.n * slots); cap(stack)-len(stack) < room {
+		stack = slices.Grow(stack, room)
+	}
+	for range s.n {
+		for _, off := range offsets {
+			if r := *(*object.Word)(unsafe.Add(s.at, off)); r != 0 {
+				stack = append(stack, r)
+			}
+		}
+		s.at = unsafe.Add(s.at, s.size)
+	}
+	w.stack = stack
+	if w.t.pool.hungry.Load() > 0 {
+		w.share()
+	}
+}
+
+// share gives the older half of the stack, which leads to more, to a worker
+// that has run dry.
+func (w *worker) share() {
+	var chunk []object.Word
+	if n := len(w.stack); n >= worthSharing {
+		k := min(n/2, maxChunk)
+		chunk = slices.Clone(w.stack[:k])
+		w.stack = slices.Delete(w.stack, 0, k)
+	}
+	var spans []span
+	if n := len(w.spans); n > 0 {
+		s := &w.spans[0]
+		if s.n >= 2*spanSlots {
+			half := s.n / 2
+			spans = []span{{unsafe.Add(s.at, half*s.size), s.n - half, s.scan, s.size}}
+			s.n = half
+		} else if n > 1 {
+			spans = slices.Clone(w.spans[:n/2])
+			w.spans = slices.Delete(w.spans, 0, n/2)
+		}
+	}
+	if chunk != nil || spans != nil {
+		w.t.pool.give(w.t, chunk, spans)
+	}
+}
