@@ -93,6 +93,7 @@ type Cycle struct {
 
 // Result is what a cycle found.
 type Result struct {
+	Kind  Kind  // what was done, which may be more than was asked for
 	Live  int64 // bytes that live, as exactly as the collector counts
 	Epoch uint8 // the mark of every living object; 0 if the collector marks none
 	Lines bool  // the lines of living objects, and no others, are marked

@@ -40,7 +40,7 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 	i.nextEpoch()
 	i.space.ClearLines()
 	i.mark(c)
-	return collector.Result{Live: i.sweep(), Epoch: i.epoch, Lines: true}, nil
+	return collector.Result{Kind: max(c.Kind, collector.Full), Live: i.sweep(), Epoch: i.epoch, Lines: true}, nil
 }
 
 // nextEpoch chooses a mark that no object has. After 255 comes 1: what lives

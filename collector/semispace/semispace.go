@@ -55,7 +55,7 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 		// A large object begins with its header.
 		return (*object.Header)(cage.At(at)).Mark() == i.epoch
 	})
-	return collector.Result{Live: e.copied + large, Epoch: i.epoch}, nil
+	return collector.Result{Kind: max(c.Kind, collector.Full), Live: e.copied + large, Epoch: i.epoch}, nil
 }
 
 // evacuation is the moving part of one cycle.

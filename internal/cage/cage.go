@@ -72,6 +72,7 @@ var cage struct {
 
 	owners unsafe.Pointer // *[limit]uint32
 
+	lastOwner atomic.Uint32
 	committed atomic.Uint32 // blocks below it are accessible; grows under mu
 
 	mu     sync.Mutex
@@ -135,6 +136,9 @@ func (b Block) Line() uintptr { return uintptr(b) << (BlockShift - LineShift) }
 func BlockOf(p unsafe.Pointer) Block {
 	return Block((uintptr(p) - uintptr(Base)) >> BlockShift)
 }
+
+// NewOwner returns a number that no other owner of blocks has, never 0.
+func NewOwner() uint32 { return cage.lastOwner.Add(1) }
 
 // Acquire hands out a run of n neighbouring blocks, n ≥ 1, clean. Owner is
 // noted for each (see Owner). It fails with ErrExhausted, or with the system's

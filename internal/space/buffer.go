@@ -38,9 +38,10 @@ const (
 )
 
 // Hide makes the hole look full, so that every allocation takes the slow way.
-// Hide and Show cost two stores: they run at each freeze and unfreeze.
+// Hide and Show cost two stores: they run at each freeze and unfreeze. To hide
+// it twice is harmless.
 func (b *Buffer) Hide() {
-	b.hiddenEnd = b.End
+	b.hiddenEnd |= b.End
 	b.End = 0
 }
 

@@ -58,6 +58,7 @@ type Space struct {
 	owner     uint32
 	wanted    func()
 	allocated atomic.Int64 // bytes of free lines and pages claimed, ever
+	settled   atomic.Int64 // allocated when the last cycle ended
 	threshold atomic.Int64 // when allocated passes it, a cycle is wanted
 	committed atomic.Int64 // bytes held from the system
 	peak      atomic.Int64
@@ -432,10 +433,11 @@ func (s *Space) Close() {
 	s.Budget.reserved.Store(0)
 }
 
-// SetThreshold makes the space want a cycle when so many more bytes were
+// SetThreshold ends a cycle: the next is wanted when so many more bytes were
 // allocated.
 func (s *Space) SetThreshold(bytes int64) {
 	now := s.allocated.Load()
+	s.settled.Store(now)
 	if bytes > 1<<62-now {
 		s.threshold.Store(1<<63 - 1)
 		return
@@ -464,6 +466,16 @@ func (s *Space) NoteExternal(bytes int64) {
 // Allocated returns the bytes allocated ever; what buffers have claimed counts
 // until they give it back.
 func (s *Space) Allocated() int64 { return s.allocated.Load() }
+
+// AllocatedSince returns the bytes allocated since the last cycle.
+func (s *Space) AllocatedSince() int64 { return s.allocated.Load() - s.settled.Load() }
+
+// FreeBytes returns the bytes of blocks that are held and hold nothing.
+func (s *Space) FreeBytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(len(s.free)) * cage.BlockSize
+}
 
 // Committed returns the bytes held from the system, and their peak.
 func (s *Space) Committed() (now, peak int64) { return s.committed.Load(), s.peak.Load() }

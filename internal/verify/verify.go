@@ -1,0 +1,108 @@
+// Package verify checks a heap after a cycle, with obvious code that shares
+// nothing with the collectors: a trace with a map of what it has seen.
+package verify
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/midden-gc/midden/internal/cage"
+	"github.com/midden-gc/midden/internal/object"
+)
+
+// Config is a heap with the world stopped, just after a cycle.
+type Config struct {
+	Owner uint32                         // of the heap's blocks
+	Roots func(visit func(*object.Word)) // every slot outside the heap
+	Epoch uint8                          // the mark that living objects must have; 0: any
+	Lines bool                           // exactly the lines of living objects are marked
+	Live  int64                          // bytes the collector counted; compared if Lines
+}
+
+// pageSize is the grain in which large objects count.
+const pageSize = 4 << 10
+
+// found is an object to look at, and how it was reached.
+type found struct {
+	w    object.Word
+	from string
+}
+
+// Heap returns an error that describes the first thing that is wrong.
+func Heap(c Config) error {
+	var (
+		seen  = map[object.Word]bool{}
+		lines = map[uintptr]bool{}
+		large int64
+		todo  []found
+		n     int
+	)
+	add := func(w object.Word, from string) {
+		if w != 0 && !seen[w] {
+			seen[w] = true
+			todo = append(todo, found{w, from})
+		}
+	}
+	c.Roots(func(w *object.Word) {
+		add(*w, fmt.Sprintf("root %d", n))
+		n++
+	})
+	for len(todo) > 0 {
+		f := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if err := c.look(f, lines, &large); err != nil {
+			return fmt.Errorf("object %#x, found in %s: %w", f.w, f.from, err)
+		}
+		payload := cage.At(uintptr(f.w))
+		h := *object.HeaderOf(payload)
+		name := object.ByID(h.Type()).Name
+		object.Each(payload, h, func(w *object.Word) {
+			add(*w, fmt.Sprintf("%s %#x", name, f.w))
+		})
+	}
+	if c.Lines {
+		if live := int64(len(lines))*cage.LineSize + large; live != c.Live {
+			return fmt.Errorf("the collector counted %d bytes live, and %d are: lines are marked that no living object touches", c.Live, live)
+		}
+	}
+	return nil
+}
+
+// look checks one object, and notes the lines that it touches.
+func (c *Config) look(f found, lines map[uintptr]bool, large *int64) error {
+	payload := cage.At(uintptr(f.w))
+	if !cage.Contains(payload) {
+		return fmt.Errorf("it lies outside the cage")
+	}
+	if o := cage.Owner(cage.BlockOf(payload)); o != c.Owner {
+		return fmt.Errorf("its block belongs to heap %d, not to heap %d", o, c.Owner)
+	}
+	h := *object.HeaderOf(payload)
+	switch {
+	case h.Type() == object.Forwarded:
+		return fmt.Errorf("it was moved and the reference was not updated: header %#x", uint64(h))
+	case object.ByID(h.Type()) == nil:
+		return fmt.Errorf("it was freed or overwritten: header %#x has no type", uint64(h))
+	case c.Epoch != 0 && h.Mark() != c.Epoch:
+		return fmt.Errorf("it lives, and its mark is %d instead of %d: header %#x", h.Mark(), c.Epoch, uint64(h))
+	}
+	bytes := object.BytesOf(object.Scans(), h)
+	start := uintptr(f.w)<<cage.UnitShift - object.HeaderSize
+	end := start + bytes
+	if h&object.Large != 0 {
+		*large += int64((bytes + pageSize - 1) &^ (pageSize - 1))
+	} else if start>>cage.BlockShift != (end-1)>>cage.BlockShift {
+		return fmt.Errorf("its %d bytes reach past its block: header %#x", bytes, uint64(h))
+	}
+	if !c.Lines || h&object.Large != 0 {
+		return nil
+	}
+	for line := start >> cage.LineShift; line <= (end-1)>>cage.LineShift; line++ {
+		// Lines is the cage's table, a byte for each line of the cage.
+		if *(*uint8)(unsafe.Add(cage.Lines, line)) == 0 {
+			return fmt.Errorf("it touches line %#x, which is not marked", line)
+		}
+		lines[line] = true
+	}
+	return nil
+}

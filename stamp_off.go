@@ -1,0 +1,29 @@
+//go:build !invariants
+
+package midden
+
+import (
+	"unsafe"
+
+	"github.com/midden-gc/midden/internal/object"
+)
+
+// stamp is what a Ref carries to be checked with: in ordinary builds, nothing.
+type stamp struct{}
+
+func (stamp) check(object.Word, func() string)                                {}
+func (stamp) checkStore(*Mutator, unsafe.Pointer, object.Word, func() string) {}
+func (stamp) checkHeap(*Mutator, object.Word, func() string)                  {}
+func stampOf(object.Word) stamp                                               { return stamp{} }
+func (r Ref[T]) stamped() Ref[T]                                              { return r }
+func (a AnyRef) stamped() AnyRef                                              { return a }
+
+func (*Visitor) stampOf(object.Word) stamp { return stamp{} }
+
+// stamps is what a heap keeps for its stamps.
+type stamps struct{}
+
+func (stamps) init(*Heap)  {}
+func (stamps) close(*Heap) {}
+func (stamps) next()       {}
+func (stamps) stopping()   {}
