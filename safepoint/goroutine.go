@@ -1,0 +1,87 @@
+package safepoint
+
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// goroutineID returns the id of the calling goroutine, the number that
+// stack traces show. It costs microseconds, more on a deep stack.
+func goroutineID() uint64 {
+	var buf [40]byte
+	g, _ := parseGoroutine(string(buf[:runtime.Stack(buf[:], false)]))
+	return g.id
+}
+
+// trace is one goroutine as runtime.Stack prints it.
+type trace struct {
+	id    uint64
+	state string // "running", "chan receive"
+	text  string
+}
+
+func parseGoroutine(text string) (t trace, ok bool) {
+	rest, ok := strings.CutPrefix(text, "goroutine ")
+	if !ok {
+		return t, false
+	}
+	id, rest, ok := strings.Cut(rest, " ")
+	if !ok {
+		return t, false
+	}
+	t.id, _ = strconv.ParseUint(id, 10, 64)
+	if s, ok := strings.CutPrefix(rest, "["); ok {
+		if end := strings.IndexAny(s, ",]"); end >= 0 {
+			t.state = s[:end]
+		}
+	}
+	t.text = text
+	return t, t.id != 0
+}
+
+const (
+	tracesFrom = 64 << 10
+	tracesCap  = 1 << 20 // printing more keeps the whole program stopped for long
+)
+
+// traces returns the stacks of all goroutines. It stops the program for a
+// moment. complete is false if there was more than tracesCap.
+func traces() (list []trace, complete bool) {
+	var buf []byte
+	for size := tracesFrom; ; size *= 4 {
+		buf = make([]byte, min(size, tracesCap))
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf, complete = buf[:n], true
+			break
+		}
+		if len(buf) == tracesCap {
+			break
+		}
+	}
+	for part := range bytes.SplitSeq(buf, []byte("\n\n")) {
+		if t, ok := parseGoroutine(string(part)); ok {
+			list = append(list, t)
+		}
+	}
+	return list, complete
+}
+
+// calls yields the functions on the stack, the innermost first.
+func (t *trace) calls(yield func(name string) bool) {
+	first := true
+	for line := range strings.SplitSeq(t.text, "\n") {
+		if first {
+			first = false
+			continue
+		}
+		if strings.HasPrefix(line, "\t") {
+			continue
+		}
+		if !yield(strings.TrimPrefix(line, "created by ")) {
+			return
+		}
+	}
+}

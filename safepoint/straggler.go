@@ -1,0 +1,177 @@
+package safepoint
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"time"
+)
+
+// A StragglerReport tells whom a pause has been waiting for.
+type StragglerReport struct {
+	Level      Level         // asked for, 0 for Stop and for a request's
+	Waited     time.Duration // since the pause was wanted
+	Number     int           // 1 for the first report of this pause
+	Missing    uint64        // shares that are still held: active contexts and outsiders that prevent
+	Stragglers []Straggler   // the active contexts
+	Preventers []Preventer   // the goroutines inside World.Prevent
+}
+
+// A Straggler is an active context that keeps a pause waiting. The program
+// goes on while it is described, so that it may have stopped since.
+type Straggler struct {
+	ID      uint64
+	Name    string
+	Context *Context
+	Created runtime.Frame // where it was created
+	Age     time.Duration // since its creation
+	Depth   int           // of the shadow stack when last seen; -1: unknown
+
+	// Seen is how long ago it last left a trace: was created, went on from
+	// a pause, or was unfrozen after waiting for one. Polls and freezes that
+	// nothing stood in the way of leave none; Unfrozen counts those since.
+	Seen     time.Duration
+	Unfrozen uint64
+
+	Preventions int // of Context.Prevent that are running
+
+	// Goroutine is the one that left that trace, and Stack where it is now;
+	// empty if it is gone, or the program has too many goroutines to tell.
+	Goroutine uint64
+	Stack     string
+}
+
+// A Preventer is a goroutine inside World.Prevent.
+type Preventer struct {
+	Goroutine uint64
+	Stack     string // where it is now; may be empty
+}
+
+// watch is what a pause that waits does when its vigil ticks. An error means
+// that it waits for its own goroutine.
+func (w *World) watch(v *vigil, p *Pause) error {
+	if p.by == nil {
+		if err := w.accuse(v, p); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	if p.phase.Load() != phaseWaiting {
+		w.mu.Unlock()
+		v.again(longestLook)
+		return nil
+	}
+	w.drain()
+	waited := time.Since(p.since)
+	if w.straggler < 0 {
+		v.due = math.MaxInt64
+	} else if v.due == 0 {
+		v.due = w.straggler
+	}
+	late := waited >= v.due
+	w.mu.Unlock()
+	w.tellLost()
+
+	if late {
+		if v.reports == 0 {
+			// A context that nobody refers to any more is found by Go's
+			// collector, and never before that runs.
+			runtime.GC()
+			v.step = 0
+		}
+		v.reports++
+		v.due = 2 * waited
+		w.report(p, v.reports)
+	}
+	v.again(v.due - waited)
+	return nil
+}
+
+// report tells who keeps p waiting.
+func (w *World) report(p *Pause, number int) {
+	w.mu.Lock()
+	if p.phase.Load() != phaseWaiting {
+		w.mu.Unlock()
+		return
+	}
+	r := StragglerReport{
+		Level:   p.level,
+		Waited:  time.Since(p.since),
+		Number:  number,
+		Missing: w.gate.held(w.single),
+	}
+	for _, id := range w.preventers {
+		r.Preventers = append(r.Preventers, Preventer{Goroutine: id})
+	}
+	for _, m := range w.registry.holders() {
+		if c := m.context.Value(); c != nil {
+			r.Stragglers = append(r.Stragglers, m.straggler(c))
+		}
+	}
+	w.stats.Stragglers += uint64(len(r.Stragglers))
+	w.mu.Unlock()
+	if len(r.Stragglers)+len(r.Preventers) == 0 {
+		return
+	}
+	r.addStacks()
+	w.logReport(&r)
+	if w.listener != nil && w.listener.Straggler != nil {
+		w.listener.Straggler(r)
+	}
+}
+
+func (m *member) straggler(c *Context) Straggler {
+	age := time.Since(m.created)
+	s := m.load()
+	return Straggler{
+		ID:          m.id,
+		Name:        m.nameString(),
+		Context:     c,
+		Created:     m.place(),
+		Age:         age,
+		Depth:       int(m.depth.Load()),
+		Seen:        age - time.Duration(m.seen.Load()),
+		Unfrozen:    (s.changes() - m.changes.Load()) / 2,
+		Preventions: int(s.preventions()),
+		Goroutine:   m.goroutine.Load(),
+	}
+}
+
+// addStacks looks up where the goroutines are.
+func (r *StragglerReport) addStacks() {
+	stacks := map[uint64]string{}
+	all, _ := traces()
+	for _, t := range all {
+		stacks[t.id] = t.text
+	}
+	for i := range r.Stragglers {
+		r.Stragglers[i].Stack = stacks[r.Stragglers[i].Goroutine]
+	}
+	for i := range r.Preventers {
+		r.Preventers[i].Stack = stacks[r.Preventers[i].Goroutine]
+	}
+}
+
+func (w *World) logReport(r *StragglerReport) {
+	if w.log == nil {
+		return
+	}
+	for _, s := range r.Stragglers {
+		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a context that does not stop",
+			slog.Duration("waited", r.Waited), slog.Int("report", r.Number),
+			slog.Uint64("id", s.ID), slog.String("name", s.Name), slog.String("created", place(s.Created)),
+			slog.Duration("age", s.Age), slog.Duration("seen", s.Seen), slog.Uint64("unfrozen", s.Unfrozen),
+			slog.Int("preventions", s.Preventions), slog.Int("depth", s.Depth),
+			slog.Uint64("goroutine", s.Goroutine), slog.String("stack", s.Stack))
+	}
+	for _, p := range r.Preventers {
+		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a function that prevents it",
+			slog.Duration("waited", r.Waited), slog.Int("report", r.Number),
+			slog.Uint64("goroutine", p.Goroutine), slog.String("stack", p.Stack))
+	}
+}
+
+func place(f runtime.Frame) string {
+	return fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line)
+}
