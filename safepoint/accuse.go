@@ -1,6 +1,7 @@
 package safepoint
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,9 +12,14 @@ import (
 // are sure: a false accusation breaks a program that is right, while one
 // that hangs is reported by the pause that it keeps waiting.
 
-// sure is how many looks in a row must find a goroutine guilty of holding an
-// active context.
-const sure = 3
+const (
+	// sure is how many looks in a row must find a goroutine guilty of
+	// holding an active context.
+	sure = 3
+	// suspicious is after how many looks, a second or so, nobody looks any
+	// more: a look at the stacks of all goroutines stops the program.
+	suspicious = 10
+)
 
 // accuse returns ErrCollecting if the calling goroutine, which waits while a
 // pause is on, is in charge of that pause, and ErrActive if the pause waits
@@ -28,7 +34,7 @@ func (w *World) accuse(v *vigil, own *Pause) error {
 		return nil
 	}
 	guess := cur.by != nil
-	inCharge := slices.Contains(cur.adopted, self) || cur != own && !guess && cur.goroutine == self
+	mine := slices.Contains(cur.adopted, self) || cur != own && !guess && cur.goroutine == self
 	if cur.phase.Load() != phaseWaiting {
 		v.holds = nil
 	} else if v.looked != cur {
@@ -41,11 +47,11 @@ func (w *World) accuse(v *vigil, own *Pause) error {
 	w.mu.Unlock()
 
 	switch {
-	case inCharge:
+	case mine:
 		return ErrCollecting
 	case cur != own && guess && v.inside() && runsPause(self, cur.goroutine):
 		return ErrCollecting
-	case held == nil || !held.suspect() || !soleUser(self, held.stamped.Load() != 0):
+	case v.looks > suspicious || held == nil || !held.suspect() || !soleUser(self, held.stamped.Load() != 0):
 		v.certain = 0
 		return nil
 	}
@@ -53,7 +59,10 @@ func (w *World) accuse(v *vigil, own *Pause) error {
 	if v.certain < sure {
 		return nil
 	}
-	return ErrActive
+	if runtime.GC(); held.context.Value() == nil {
+		return nil // it was lost, and will be drained
+	}
+	return fmt.Errorf("%w: context %d, created by %s", ErrActive, held.id, place(held.place()))
 }
 
 // heldBy returns an active context that the goroutine was the last to leave
@@ -72,7 +81,7 @@ func (m *member) suspect() bool {
 
 // The functions that are on the stack of a goroutine in charge of a pause,
 // while it is in somebody else's code.
-var inCharge = [...]string{inside + "(*World).run", inside + "(*World).report"}
+var inCharge = []string{inside + "(*World).run", inside + "(*World).report"}
 
 // inside reports whether the waiter waits inside the collect function of
 // some pause, or inside a listener that a pause calls.
@@ -84,7 +93,7 @@ func (v *vigil) inside() bool {
 		for more := true; more; {
 			var f runtime.Frame
 			f, more = frames.Next()
-			if slices.Contains(inCharge[:], f.Function) {
+			if slices.Contains(inCharge, f.Function) {
 				v.stack = 1
 				break
 			}
@@ -103,22 +112,11 @@ func runsPause(self, guess uint64) bool {
 	}
 	all, complete := traces()
 	for _, t := range all {
-		if t.id != self && t.inCharge() {
+		if t.id != self && t.has(inCharge...) {
 			return false
 		}
 	}
 	return complete
-}
-
-func (t *trace) inCharge() bool {
-	for name := range t.calls {
-		for _, f := range inCharge {
-			if strings.HasPrefix(name, f+"(") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // soleUser reports whether no other goroutine can be using a context that

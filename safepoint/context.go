@@ -118,7 +118,7 @@ func (c *Context) Unfreeze() {
 		c.unfreezeHeld(s)
 		return
 	}
-	if w.single || !w.gate.tryEnter() {
+	if !w.tryEnter() {
 		c.unfreezeSlow(s)
 		return
 	}
@@ -132,13 +132,11 @@ func (c *Context) Unfreeze() {
 func (c *Context) unfreezeSlow(s status) {
 	m := c.m
 	w := m.w
-	if err := w.enter("unfreeze it after the pause"); err != nil {
+	if err := w.enterSlow("unfreeze it after the pause"); err != nil {
 		panic(err)
 	}
 	m.store(s.to(Active))
-	if !w.single {
-		m.stamp()
-	}
+	m.stamp()
 	c.traceStep("unfreeze")
 }
 

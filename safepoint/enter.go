@@ -3,28 +3,20 @@ package safepoint
 import "fmt"
 
 // enter takes a share, waiting for a pause that is on to end. On error no
-// share is held. cure ends the error of a caller that waits for itself.
+// share is held. cure is what the caller should do instead of waiting for
+// itself.
 func (w *World) enter(cure string) error {
-	if w.single {
-		return w.enterLone(cure)
-	}
-	if w.gate.tryEnter() {
+	if w.tryEnter() {
 		return nil
 	}
 	return w.enterSlow(cure)
 }
 
-func (w *World) enterLone(cure string) error {
-	if w.gate.lone&(shut|barred) == 0 {
-		w.gate.lone++
-		return nil
+func (w *World) tryEnter() bool {
+	if w.single {
+		return w.gate.tryEnterLone()
 	}
-	if w.gate.lone&shut != 0 {
-		return fmt.Errorf("%w: %s", ErrCollecting, cure)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.unusable()
+	return w.gate.tryEnter()
 }
 
 func (w *World) enterSlow(cure string) error {
@@ -40,6 +32,10 @@ func (w *World) enterSlow(cure string) error {
 		w.gate.add(1, w.single)
 		w.mu.Unlock()
 		return nil
+	}
+	if w.single {
+		w.mu.Unlock()
+		return fmt.Errorf("%w: %s", ErrCollecting, cure)
 	}
 	if w.prevents(self) {
 		w.mu.Unlock()

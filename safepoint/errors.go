@@ -24,7 +24,7 @@ var (
 
 	// ErrActive: a call for outsiders, made by the goroutine of an active
 	// context. It would wait for a pause that waits for that context.
-	ErrActive = errors.New("safepoint: the calling goroutine has an active context of this world")
+	ErrActive = errors.New("safepoint: the calling goroutine has an active context of this world; freeze it, or call the method of that context")
 
 	// ErrPrevented: a pause was wanted from inside a function that prevents
 	// pauses.

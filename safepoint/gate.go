@@ -39,6 +39,15 @@ func (g *gate) tryEnter() bool {
 	}
 }
 
+// tryEnterLone is tryEnter in a world for a single context.
+func (g *gate) tryEnterLone() bool {
+	if g.lone&(shut|barred) != 0 {
+		return false
+	}
+	g.lone++
+	return true
+}
+
 // leave gives a share back and reports whether it was the last one that a
 // pause waits for.
 func (g *gate) leave() (last bool) { return g.word.Add(^uint64(0)) == shut }

@@ -80,8 +80,20 @@ func (t *trace) calls(yield func(name string) bool) {
 		if strings.HasPrefix(line, "\t") {
 			continue
 		}
-		if !yield(strings.TrimPrefix(line, "created by ")) {
+		if strings.HasPrefix(line, "created by ") || !yield(line) {
 			return
 		}
 	}
+}
+
+// has reports whether one of the functions is on the stack.
+func (t *trace) has(functions ...string) bool {
+	for name := range t.calls {
+		for _, f := range functions {
+			if strings.HasPrefix(name, f+"(") {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -38,7 +38,9 @@ type Options struct {
 
 	// Within lists prefixes of function names that belong to the embedder,
 	// such as "example.com/vm.". The place where a context was created is
-	// the innermost caller outside this package and outside these.
+	// the innermost caller outside this package and outside these. nil: the
+	// package midden, whose functions begin with
+	// "github.com/midden-gc/midden.".
 	Within []string
 }
 

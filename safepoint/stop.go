@@ -71,7 +71,7 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 			if p.by != nil {
 				return false, ErrPrevented
 			}
-			return false, fmt.Errorf("%w: freeze it, or use Context.Collect", ErrActive)
+			return false, ErrActive
 		}
 		if p.wake == nil {
 			p.wake = make(chan struct{}, 1)

@@ -40,6 +40,11 @@ type Straggler struct {
 	// empty if it is gone, or the program has too many goroutines to tell.
 	Goroutine uint64
 	Stack     string
+
+	// Waits says that this goroutine is inside a call of the World's that
+	// is for goroutines without an active context. If it still is the one
+	// that uses the context, it waits for itself.
+	Waits bool
 }
 
 // A Preventer is a goroutine inside World.Prevent.
@@ -138,18 +143,30 @@ func (m *member) straggler(c *Context) Straggler {
 	}
 }
 
+// The functions for goroutines without an active context that may wait.
+var waits = []string{
+	inside + "(*World).NewContext",
+	inside + "(*World).Prevent",
+	inside + "(*World).Stop",
+	inside + "(*World).Collect",
+}
+
 // addStacks looks up where the goroutines are.
 func (r *StragglerReport) addStacks() {
-	stacks := map[uint64]string{}
+	found := map[uint64]trace{}
 	all, _ := traces()
 	for _, t := range all {
-		stacks[t.id] = t.text
+		found[t.id] = t
 	}
 	for i := range r.Stragglers {
-		r.Stragglers[i].Stack = stacks[r.Stragglers[i].Goroutine]
+		s := &r.Stragglers[i]
+		t := found[s.Goroutine]
+		s.Stack = t.text
+		s.Waits = t.has(waits...)
 	}
 	for i := range r.Preventers {
-		r.Preventers[i].Stack = stacks[r.Preventers[i].Goroutine]
+		p := &r.Preventers[i]
+		p.Stack = found[p.Goroutine].text
 	}
 }
 
@@ -163,7 +180,7 @@ func (w *World) logReport(r *StragglerReport) {
 			slog.Uint64("id", s.ID), slog.String("name", s.Name), slog.String("created", place(s.Created)),
 			slog.Duration("age", s.Age), slog.Duration("seen", s.Seen), slog.Uint64("unfrozen", s.Unfrozen),
 			slog.Int("preventions", s.Preventions), slog.Int("depth", s.Depth),
-			slog.Uint64("goroutine", s.Goroutine), slog.String("stack", s.Stack))
+			slog.Uint64("goroutine", s.Goroutine), slog.Bool("waits", s.Waits), slog.String("stack", s.Stack))
 	}
 	for _, p := range r.Preventers {
 		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a function that prevents it",

@@ -13,6 +13,7 @@ const (
 type vigil struct {
 	timer *time.Timer
 	step  time.Duration
+	looks int
 
 	goroutine uint64  // the waiter's, once it has been needed
 	stack     int     // whether it is in charge of some pause: 1 yes, -1 no, 0 not looked
@@ -35,6 +36,7 @@ func (v *vigil) tick() <-chan time.Time {
 
 // again arranges for the next look, not later than within.
 func (v *vigil) again(within time.Duration) {
+	v.looks++
 	v.step = min(2*v.step, longestLook)
 	v.timer.Reset(max(min(v.step, within), firstLook))
 }

@@ -61,6 +61,9 @@ func NewWorld(o *Options) *World {
 		depth:     o.Depth,
 		within:    o.Within,
 	}
+	if w.within == nil {
+		w.within = []string{"github.com/midden-gc/midden."}
+	}
 	if w.straggler == 0 {
 		w.straggler = time.Second
 	}

@@ -1,27 +1,26 @@
 package safepoint_test
 
 import (
-	"context"
 	"testing"
 
-	"github.com/midden-gc/midden/safepoint"
+	. "github.com/midden-gc/midden/safepoint"
 )
 
 func TestOneContextCollectsAlone(t *testing.T) {
-	w := safepoint.NewWorld(nil)
+	w := NewWorld(nil)
 	c := w.NewContext()
 	e := w.Request(2)
 	if !c.Poll() {
 		t.Fatal("a request does not show in Poll")
 	}
 	ran := false
-	err := c.Safepoint(func(p *safepoint.Pause) error {
+	err := c.Safepoint(func(p *Pause) error {
 		ran = true
 		if p.Level() != 2 {
 			t.Errorf("level %d, want 2", p.Level())
 		}
 		for x := range p.Contexts() {
-			if x != c || x.State() != safepoint.AtSafepoint {
+			if x != c || x.State() != AtSafepoint {
 				t.Errorf("found %v", x)
 			}
 		}
@@ -34,7 +33,7 @@ func TestOneContextCollectsAlone(t *testing.T) {
 		t.Fatal("closed with an open context")
 	}
 	c.Freeze()
-	p, err := w.Stop(context.Background())
+	p, err := w.Stop(background)
 	if err != nil {
 		t.Fatal(err)
 	}

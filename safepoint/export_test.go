@@ -1,0 +1,47 @@
+package safepoint
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// Held returns the number of shares, which tests compare with the number of
+// contexts that ought to have one.
+func (w *World) Held() uint64 { return w.gate.held(w.single) }
+
+// Unusual reports what is left over in a world at rest, "" if nothing.
+func (w *World) Unusual() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.cur != nil:
+		return "a pause is on"
+	case w.queue.first != nil || w.queue.last != nil:
+		return "pauses are queued"
+	case w.gate.load(w.single)&shut != 0:
+		return "the gate is shut"
+	case len(w.preventers) > 0 || w.preventing.Load() != 0:
+		return "preventers are left"
+	case w.want == 0 && w.gate.flag.Load() != 0 && w.damage == nil:
+		return "the flag is set"
+	}
+	return ""
+}
+
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(World{}); n > 512 {
+		t.Errorf("a World has %d bytes, want at most 512", n)
+	}
+	var w World
+	word := uintptr(unsafe.Pointer(&w.gate.word)) - uintptr(unsafe.Pointer(&w))
+	flag := uintptr(unsafe.Pointer(&w.gate.flag)) - uintptr(unsafe.Pointer(&w))
+	if flag-word < lineSize || word < lineSize {
+		t.Errorf("word at %d and flag at %d share cache lines", word, flag)
+	}
+	if after := unsafe.Offsetof(w.epoch); after-flag < lineSize {
+		t.Errorf("flag at %d shares its cache line with what follows at %d", flag, after)
+	}
+	if n := unsafe.Sizeof(member{}) + unsafe.Sizeof(Context{}); n > 384 {
+		t.Errorf("a context has %d bytes, want at most 384", n)
+	}
+}
