@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// A progress says on a terminal what is being measured; elsewhere it is silent.
+type progress struct {
+	w           io.Writer
+	done, total int
+}
+
+func newProgress(w io.Writer, total int) *progress {
+	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		w = io.Discard
+	}
+	return &progress{w: w, total: total}
+}
+
+// next shows what is done now, in place of what was shown before.
+func (p *progress) next(what string) {
+	p.done++
+	p.clear()
+	fmt.Fprintf(p.w, "[%d/%d] %s…", p.done, p.total, what)
+}
+
+// clear takes away what is shown.
+func (p *progress) clear() {
+	fmt.Fprint(p.w, "\r\x1b[K")
+}
