@@ -2,8 +2,8 @@
 // McKinley, "Immix: a mark-region garbage collector with space efficiency, fast
 // collection, and mutator performance" (PLDI 2008).
 //
-// A cycle traces from the roots with several workers, marks each object in its
-// header and each line of 128 bytes that a living object touches. Sweeping reads
+// A cycle traces from the roots with several workers, and marks each living
+// object and each line of 128 bytes that one touches. Sweeping reads
 // the line marks alone: a block of 32 KiB without a mark is free, and in the
 // others every run of unmarked lines is a hole in which mutators allocate again.
 // Objects stay where they are.
@@ -32,43 +32,33 @@ func (immix) Attach(s *space.Space) collector.Instance { return &instance{space:
 
 type instance struct {
 	space *space.Space
-	epoch uint8
+	stack []object.Word // of the last trace, to be used again
 }
 
 // Collect marks what can be reached and frees the lines and pages of the rest.
 func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
-	i.nextEpoch()
-	i.space.ClearLines()
-	i.mark(c)
-	return collector.Result{Kind: max(c.Kind, collector.Full), Live: i.sweep(), Epoch: i.epoch, Lines: true}, nil
-}
-
-// nextEpoch chooses a mark that no object has. After 255 comes 1: what lives
-// has the mark of the last cycle, and 0 is for the new-born.
-func (i *instance) nextEpoch() {
-	i.epoch++
-	if i.epoch == 0 {
-		i.epoch = 1
-	}
-}
-
-func (i *instance) mark(c *collector.Cycle) {
+	i.space.ClearMarks()
 	t := trace.New(trace.Config{
 		Base:    cage.Base,
 		Lines:   cage.Lines,
+		Marks:   cage.Marks,
 		Scans:   object.Scans(),
-		Epoch:   i.epoch,
 		Line:    space.LiveLine,
 		Small:   space.MaxSmall,
 		Workers: c.Workers,
-	})
+	}, i.stack)
 	c.Roots(func(w *object.Word) { t.Push(*w) })
 	t.Run()
+	live := i.space.Sweep(func(at uintptr) bool { return t.Marked(object.Word(at + 1)) })
+	i.keep(t.Stack(), live)
+	return collector.Result{Kind: max(c.Kind, collector.Full), Live: live, Lines: true}, nil
 }
 
-func (i *instance) sweep() int64 {
-	return i.space.Sweep(func(at uintptr) bool {
-		// A large object begins with its header.
-		return (*object.Header)(cage.At(at)).Mark() == i.epoch
-	})
+// keep keeps the mark stack for the next cycle, unless that would be a sizeable
+// part of the heap.
+func (i *instance) keep(stack []object.Word, live int64) {
+	i.stack = nil
+	if int64(cap(stack))*object.WordSize <= live/32 {
+		i.stack = stack
+	}
 }

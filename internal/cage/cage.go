@@ -11,15 +11,15 @@
 //	│ block 0 │ blocks handed out or free  │ never touched             │
 //	└─────────┴────────────────────────────┴───────────────────────────┘
 //	  never                                ↑ top, committed in chunks
-//	┌───────────────────────┐ ┌────────────────┐
-//	│ line marks, 1 B/line  │ │ owners, 4 B/bl │  committed with the blocks
-//	└───────────────────────┘ └────────────────┘
+//	┌───────┐ ┌───────┐ ┌────────┐
+//	│ Lines │ │ Marks │ │ owners │  committed with the blocks
+//	└───────┘ └───────┘ └────────┘
 //
 // Block 0 is never committed, so that the nil reference points to nothing and
 // dereferencing it by mistake faults.
 //
 // What the cage holds free is always clean: its pages are back with the system
-// and read as zero, and its line marks are zero. Keeping dirty blocks for quick
+// and read as zero, and its marks are zero. Keeping dirty blocks for quick
 // reuse is the business of the heap that dirtied them.
 package cage
 
@@ -60,8 +60,23 @@ var Size uintptr
 // Lines is the table of line marks: one byte for each line from Base. It is set once.
 var Lines unsafe.Pointer
 
+// Marks is the table of object marks: one bit for each 16 bytes from Base, so
+// that a byte of it covers a line. An object has at least 16 bytes, hence no two
+// begin in the same 16, and each has a bit of its own. It is set once.
+var Marks unsafe.Pointer
+
 // Block is the index of a block from Base. Block 0 belongs to nobody.
 type Block uint32
+
+// tables are the side tables, and how many bytes of each belong to a block.
+var tables = [...]struct {
+	at       *unsafe.Pointer
+	perBlock uintptr
+}{
+	{&Lines, LinesPerBlock},
+	{&Marks, LinesPerBlock},
+	{&cage.owners, 4},
+}
 
 // ErrExhausted says that the reserved range has no room left for a request.
 var ErrExhausted = errors.New("the reserved address range is used up")
@@ -96,19 +111,24 @@ func reserve() error {
 	var err error
 	for size := uintptr(maxSize); size >= minSize; size /= 2 {
 		blocks := size / BlockSize
-		lines := blocks * LinesPerBlock
-		owners := roundUp(blocks*4, commitChunk)
-		// One reservation for all three tables; commitChunk of slack aligns the base.
+		total := size
+		for _, t := range tables {
+			total += blocks * t.perBlock
+		}
+		// One reservation for all; commitChunk of slack aligns the base.
 		var p unsafe.Pointer
-		p, err = sysReserve(commitChunk + size + lines + owners)
+		p, err = sysReserve(commitChunk + total)
 		if err != nil {
 			continue
 		}
 		p = unsafe.Add(p, -uintptr(p)&(commitChunk-1))
 		Base = p
 		Size = size
-		Lines = unsafe.Add(p, size)
-		cage.owners = unsafe.Add(p, size+lines)
+		p = unsafe.Add(p, size)
+		for _, t := range tables {
+			*t.at = p
+			p = unsafe.Add(p, blocks*t.perBlock)
+		}
 		cage.limit = Block(blocks)
 		cage.top = 1
 		return nil
@@ -131,6 +151,13 @@ func (b Block) Address() unsafe.Pointer { return unsafe.Add(Base, uintptr(b)<<Bl
 
 // Line returns the index, from Base, of the first line of b.
 func (b Block) Line() uintptr { return uintptr(b) << (BlockShift - LineShift) }
+
+// ClearMarks clears all marks in a run of n blocks.
+func (b Block) ClearMarks(n int) {
+	lines := uintptr(n) * LinesPerBlock
+	clear(unsafe.Slice((*byte)(unsafe.Add(Lines, b.Line())), lines))
+	clear(unsafe.Slice((*byte)(unsafe.Add(Marks, b.Line())), lines))
+}
 
 // BlockOf returns the block that holds p, which must point into the cage.
 func BlockOf(p unsafe.Pointer) Block {
@@ -173,7 +200,7 @@ func Acquire(n int, owner uint32) (Block, error) {
 // Release takes back a run of n blocks and returns its pages to the system.
 func Release(b Block, n int) {
 	sysDiscard(b.Address(), uintptr(n)<<BlockShift)
-	clear(unsafe.Slice((*byte)(unsafe.Add(Lines, b.Line())), n*LinesPerBlock))
+	b.ClearMarks(n)
 	for i := range n {
 		*ownerOf(b + Block(i)) = 0
 	}
@@ -214,11 +241,10 @@ func commitUpTo(end Block) error {
 	if err := sysCommit(from.Address(), n<<BlockShift); err != nil {
 		return err
 	}
-	if err := commitTable(Lines, from.Line(), n*LinesPerBlock); err != nil {
-		return err
-	}
-	if err := commitTable(cage.owners, uintptr(from)*4, n*4); err != nil {
-		return err
+	for _, t := range tables {
+		if err := commitTable(*t.at, uintptr(from)*t.perBlock, n*t.perBlock); err != nil {
+			return err
+		}
 	}
 	cage.committed.Store(uint32(end))
 	return nil

@@ -151,7 +151,7 @@ func (s *Space) sweepLarge(alive func(at uintptr) bool) (live int64) {
 func (s *Space) freeLarge(o largeObject) {
 	n := pagesOf(o.bytes)
 	s.Budget.refund(int64(n) * PageSize)
-	o.clearLines()
+	o.clearMarks()
 	b := cage.BlockOf(cage.At(o.at))
 	whole, tail := int(n/pagesPerBlock), n%pagesPerBlock
 	blocks := whole
@@ -175,7 +175,7 @@ func (s *Space) closeLarge() {
 	l := &s.large
 	var blocks []cage.Block
 	for _, o := range l.objects {
-		o.clearLines()
+		o.clearMarks()
 		first := cage.BlockOf(cage.At(o.at))
 		for i := range o.bytes / cage.BlockSize {
 			blocks = append(blocks, first+cage.Block(i))
@@ -188,17 +188,18 @@ func (s *Space) closeLarge() {
 	*l = largeObjects{}
 }
 
-func (l *largeObjects) clearLines() {
+func (l *largeObjects) clearMarks() {
 	for _, o := range l.objects {
-		o.clearLines()
+		o.clearMarks()
 	}
 }
 
-func (o largeObject) clearLines() {
+func (o largeObject) clearMarks() {
 	first := o.at / unitsPerLine
 	n := uintptr(1)
 	if o.slots {
 		n = (o.bytes + cage.LineSize - 1) / cage.LineSize
 	}
 	clear(unsafe.Slice((*byte)(unsafe.Add(cage.Lines, first)), n))
+	*(*byte)(unsafe.Add(cage.Marks, first)) = 0
 }

@@ -317,17 +317,17 @@ func (s *Space) Retire(b *Buffer) {
 	*b = Buffer{quantum: b.quantum, credit: b.credit}
 }
 
-// ClearLines begins a cycle that finds everything anew: all line marks are
-// cleared, and leftover pieces forgotten.
-func (s *Space) ClearLines() {
+// ClearMarks begins a cycle that finds everything anew: all marks are cleared,
+// and leftover pieces forgotten.
+func (s *Space) ClearMarks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pieces = nil
 	s.recycled = s.recycled[:0]
 	for _, b := range s.used {
-		clear(blockLines(b))
+		b.ClearMarks(1)
 	}
-	s.large.clearLines()
+	s.large.clearMarks()
 }
 
 // Sweep ends a cycle: blocks without a marked line become free, large objects

@@ -1,42 +1,50 @@
 // Package trace marks what can be reached, with several workers at once.
 //
-// Marking is bound by cache misses. So a reference that is found does not get
-// visited at once: its header's line is prefetched, and the reference waits in a
-// short queue until the line has had time to arrive.
+// Marking is bound by cache misses, and avoids them in two ways. The mark of an
+// object is a bit in a dense table, which mostly stays in the cache: the many
+// references to an object that was found before cost no look at the object. And
+// an object that is found does not get visited at once: its header's line is
+// prefetched, and it waits in a short queue until the line has had time to
+// arrive.
 //
-//	    push          pop, prefetch          after 16 others
-//	slots ──▶ stack ────────────────▶ ring ────────────────▶ visit: mark byte,
-//	  ▲        │  ▲                                          line marks, slots
-//	  │        ▼  │ chunks for those who ran dry               │
-//	  │       pool                                             │
-//	  └────────────────────────────────────────────────────────┘
+//	           mark was clear:          pop,          after
+//	           set it, push           prefetch      16 others
+//	slots ─────────────────────▶ stack ──────▶ ring ─────────▶ visit: line marks,
+//	  ▲                          │   ▲                         slots
+//	  │                          ▼   │ chunks for a worker        │
+//	  │                         pool   that has run dry           │
+//	  └───────────────────────────────────────────────────────────┘
 //
-// Nothing moves, so no object needs to be claimed: two workers that meet at one
-// both store the same mark byte and may both scan it, which is harmless because
-// nothing is counted. What lives is counted later, from the line marks.
+// Nothing moves, so no object needs to be claimed, and marks are set without
+// atomic operations. When two workers write to one byte of the table a bit may
+// get lost; then an object is visited again through another reference, which is
+// harmless because nothing is counted. What lives is counted later, from the
+// line marks, which are bytes.
 //
-// A worker that runs dry waits for a chunk from the others; when all wait, the
-// trace is done. Large arrays are scanned in pieces, which can be shared too.
+// A worker that runs dry waits for a chunk of another's stack; when all wait,
+// the trace is done. Large arrays are scanned in pieces, which can be shared too.
 package trace
 
 import (
-	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/midden-gc/midden/internal/object"
 )
 
-// Config is what a Tracer needs to know of the memory that it marks.
+// Config is what a Tracer needs to know of the memory that it marks. The tables
+// are those of package cage.
 type Config struct {
-	Base    unsafe.Pointer // of the cage
-	Lines   unsafe.Pointer // line marks, a byte for each line from Base
+	Base    unsafe.Pointer
+	Lines   unsafe.Pointer
+	Marks   unsafe.Pointer
 	Scans   []object.Scan
-	Epoch   uint8   // the mark of this cycle
-	Line    uint8   // what to store in the table for a line that an object touches
+	Line    uint8   // what to store in Lines for a line that an object touches
 	Small   uintptr // objects above it that have no slots mark their first line only, bytes
 	Workers int
 }
+
+// unitsPerLine is how many units of 8 bytes a line has.
+const unitsPerLine = 16
 
 // Tracer is one trace.
 type Tracer struct {
@@ -45,17 +53,18 @@ type Tracer struct {
 	pool pool
 }
 
-// New begins a trace: Push the roots, then Run.
-func New(c Config) *Tracer {
+// New begins a trace: Push the roots, then Run. Stack is what Stack returned
+// after an earlier trace, or nil.
+func New(c Config, stack []object.Word) *Tracer {
 	t := &Tracer{Config: c}
 	t.pool.cond.L = &t.pool.mu
-	t.root.init(t)
+	t.root.init(t, stack)
 	return t
 }
 
 // Push adds a root.
 func (t *Tracer) Push(w object.Word) {
-	if w != 0 {
+	if w != 0 && mark(t.Marks, w) {
 		t.root.stack = append(t.root.stack, w)
 	}
 }
@@ -71,95 +80,25 @@ func (t *Tracer) Run() {
 	}
 }
 
-// pool is where workers share what they have with those who ran dry.
-type pool struct {
-	hungry atomic.Int32 // workers that wait, or are not started yet
+// Stack returns the memory of the mark stack, for the next trace: to grow one
+// anew in each cycle costs more than a tenth of a trace.
+func (t *Tracer) Stack() []object.Word { return t.root.stack[:0] }
 
-	mu      sync.Mutex
-	cond    sync.Cond
-	chunks  [][]object.Word
-	spans   []span
-	waiting int
-	started int
-	max     int
-	done    bool
-
-	wg     sync.WaitGroup
-	failed atomic.Pointer[any]
+// Marked reports whether the trace has found the object.
+func (t *Tracer) Marked(w object.Word) bool {
+	start := uintptr(w) - 1
+	return *(*uint8)(unsafe.Add(t.Marks, start/unitsPerLine))>>(start/2%8)&1 != 0
 }
 
-func (p *pool) reset(workers int) {
-	p.waiting, p.started, p.max, p.done = 0, 1, max(workers, 1), false
-	p.hungry.Store(int32(p.max - 1))
-}
-
-// give hands work to a worker that has none, starting one if need be.
-func (p *pool) give(t *Tracer, chunk []object.Word, spans []span) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(chunk) > 0 {
-		p.chunks = append(p.chunks, chunk)
+// mark sets the mark of an object, and reports whether it was clear.
+func mark(marks unsafe.Pointer, w object.Word) bool {
+	start := uintptr(w) - 1 // of the header, in units
+	b := (*uint8)(unsafe.Add(marks, start/unitsPerLine))
+	bit := uint8(1) << (start / 2 % 8)
+	old := *b
+	if old&bit != 0 {
+		return false
 	}
-	p.spans = append(p.spans, spans...)
-	if p.waiting > 0 {
-		p.cond.Signal()
-		return
-	}
-	if p.started < p.max {
-		p.started++
-		p.hungry.Add(-1)
-		p.wg.Go(func() {
-			p.guard(func() {
-				var w worker
-				w.init(t)
-				if p.take(&w) {
-					w.run()
-				}
-			})
-		})
-	}
-}
-
-// take waits for work, and reports false when there will be none.
-func (p *pool) take(w *worker) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for !p.done {
-		if n := len(p.chunks); n > 0 {
-			w.stack = append(w.stack, p.chunks[n-1]...)
-			p.chunks = p.chunks[:n-1]
-			return true
-		}
-		if n := len(p.spans); n > 0 {
-			w.spans = append(w.spans, p.spans[n-1])
-			p.spans = p.spans[:n-1]
-			return true
-		}
-		if p.waiting+1 == p.started {
-			p.done = true
-			p.cond.Broadcast()
-			return false
-		}
-		p.waiting++
-		p.hungry.Add(1)
-		p.cond.Wait()
-		p.waiting--
-		p.hungry.Add(-1)
-	}
-	return false
-}
-
-// guard runs a worker. One that panics ends the trace for all, and Run passes
-// the panic on.
-func (p *pool) guard(run func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			p.failed.CompareAndSwap(nil, &r)
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.done = true
-			p.cond.Broadcast()
-		}
-	}()
-	run()
+	*b = old | bit
+	return true
 }

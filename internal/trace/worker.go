@@ -20,21 +20,19 @@ const (
 	maxChunk = 4096
 	// spanSlots is how many slots of a large array are scanned at a time.
 	spanSlots = 1024
-	// minRoom is what the stack can take without growing when an object is
-	// scanned whose slots fit a bitmap.
-	minRoom = 64
+	// bitmapSlots is the most slots of an object whose slots fit a bitmap.
+	bitmapSlots = 64
 )
 
 // worker is one goroutine's part in a trace.
 type worker struct {
 	t     *Tracer
-	stack []object.Word
-	ring  [ringSize]object.Word
+	stack []object.Word // found and marked, not visited
 	spans []span
 }
 
-// span is a part of an object that remains to be scanned: n elements of size bytes
-// each, with slots at the given offsets.
+// span is a part of an object that remains to be scanned: n elements of size
+// bytes each, with slots at the offsets of scan.
 type span struct {
 	at   unsafe.Pointer // in the cage
 	n    uintptr
@@ -42,9 +40,9 @@ type span struct {
 	size uintptr
 }
 
-func (w *worker) init(t *Tracer) {
+func (w *worker) init(t *Tracer, stack []object.Word) {
 	w.t = t
-	w.stack = make([]object.Word, 0, 4*minRoom)
+	w.stack = slices.Grow(stack, 4*bitmapSlots)
 }
 
 // run works until nobody has work.
@@ -68,12 +66,12 @@ func (w *worker) drain() {
 	var (
 		base  = w.t.Base
 		lines = w.t.Lines
+		marks = w.t.Marks
 		scans = unsafe.SliceData(w.t.Scans)
-		epoch = w.t.Epoch
 		line  = w.t.Line
 		small = w.t.Small
 		stack = w.stack
-		ring  = &w.ring
+		ring  [ringSize]object.Word
 		head  uint
 		share = shareEvery
 	)
@@ -82,7 +80,7 @@ func (w *worker) drain() {
 		if n := len(stack); n != 0 {
 			next := stack[n-1]
 			stack = stack[:n-1]
-			prefetch(unsafe.Add(base, uintptr(next)<<3-object.HeaderSize))
+			prefetch(unsafe.Add(base, uintptr(next)*8-object.HeaderSize))
 			r = ring[head%ringSize]
 			ring[head%ringSize] = next
 			head++
@@ -100,22 +98,17 @@ func (w *worker) drain() {
 			}
 		}
 
-		payload := unsafe.Add(base, uintptr(r)<<3)
-		h := object.HeaderOf(payload)
-		header := *h
-		if header.Mark() == epoch {
-			continue
-		}
-		*object.MarkOf(h) = epoch
-
+		payload := unsafe.Add(base, uintptr(r)*8)
+		header := *object.HeaderOf(payload)
 		scan := (*object.Scan)(unsafe.Add(unsafe.Pointer(scans), uintptr(header.Type())*unsafe.Sizeof(object.Scan{})))
 		bytes := uintptr(scan.Size)
 		if scan.Mode.Arrays() {
 			bytes = object.HeaderSize + max((bytes*uintptr(header.Upper())+7)&^7, 8)
 		}
 		// Every line that the object touches, and no other, is marked.
-		first := (uintptr(r) - 1) >> 4
-		last := (uintptr(r) - 2 + bytes>>3) >> 4
+		start := uintptr(r) - 1
+		first := start / unitsPerLine
+		last := (start + bytes/8 - 1) / unitsPerLine
 		*(*uint8)(unsafe.Add(lines, first)) = line
 		if last != first {
 			if bytes > small && (scan.Mode == object.Plain || scan.Mode == object.PlainArray) {
@@ -128,14 +121,14 @@ func (w *worker) drain() {
 
 		switch scan.Mode {
 		case object.Bits:
-			if cap(stack)-len(stack) < minRoom {
-				stack = slices.Grow(stack, minRoom)
+			if cap(stack)-len(stack) < bitmapSlots {
+				stack = slices.Grow(stack, bitmapSlots)
 			}
-			n := len(stack)
-			top := unsafe.Pointer(unsafe.SliceData(stack))
+			// There is room for all slots, and append would look each time.
+			n, top := len(stack), unsafe.Pointer(unsafe.SliceData(stack))
 			for m := scan.Bitmap; m != 0; m &= m - 1 {
 				slot := *(*object.Word)(unsafe.Add(payload, bits.TrailingZeros64(m)*object.WordSize))
-				if slot != 0 {
+				if slot != 0 && mark(marks, slot) {
 					*(*object.Word)(unsafe.Add(top, n*object.WordSize)) = slot
 					n++
 				}
@@ -172,13 +165,10 @@ func (w *worker) scanSpan(s span) {
 		w.spans = append(w.spans, span{unsafe.Add(s.at, some*s.size), s.n - some, s.scan, s.size})
 		s.n = some
 	}
-	stack := w.stack
-	if room := int(s.n * slots); cap(stack)-len(stack) < room {
-		stack = slices.Grow(stack, room)
-	}
+	stack, marks := w.stack, w.t.Marks
 	for range s.n {
 		for _, off := range offsets {
-			if r := *(*object.Word)(unsafe.Add(s.at, off)); r != 0 {
+			if r := *(*object.Word)(unsafe.Add(s.at, off)); r != 0 && mark(marks, r) {
 				stack = append(stack, r)
 			}
 		}
