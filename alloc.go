@@ -10,45 +10,54 @@ import (
 // with *LimitError at the hard limit, and if a T cannot lie in a heap. The
 // mutator must be active.
 func New[T any](m *Mutator) Ref[T] {
-	return Ref[T]{ref: object.BareRef{W: alloc(m, infoFor[T](), bytesOf[T]())}}.stamped()
+	if t := cachedInfo[T](); t != nil {
+		if w := bump(m, t.header, bytesOf[T]()); w != 0 {
+			return madeRef[T](w)
+		}
+	}
+	return madeRef[T](m.mustAlloc(infoFor[T](), bytesOf[T](), 0))
 }
 
 // Alloc allocates an object with the value v. It panics as New does. References
 // in v are made with FieldOf: a new object needs no barrier.
 func Alloc[T any](m *Mutator, v T) Ref[T] {
-	r := New[T](m)
-	*(*T)(cage.At(uintptr(r.ref.W))) = v
-	return r
+	if t := cachedInfo[T](); t != nil {
+		if w := bump(m, t.header, bytesOf[T]()); w != 0 {
+			*(*T)(cage.At(uintptr(w))) = v
+			return madeRef[T](w)
+		}
+	}
+	w := m.mustAlloc(infoFor[T](), bytesOf[T](), 0)
+	*(*T)(cage.At(uintptr(w))) = v
+	return madeRef[T](w)
 }
 
 // TryNew is New with an error in place of the panic at the limit: a *LimitError.
 func TryNew[T any](m *Mutator) (Ref[T], error) {
 	t := infoFor[T]()
 	if w := bump(m, t.header, bytesOf[T]()); w != 0 {
-		return Ref[T]{ref: object.BareRef{W: w}}.stamped(), nil
+		return madeRef[T](w), nil
 	}
 	w, err := m.allocSlow(t, bytesOf[T](), 0)
-	return Ref[T]{ref: object.BareRef{W: w}}.stamped(), err
+	return madeRef[T](w), err
 }
 
 // New allocates as the function New does, without looking the type up.
 func (t *Type[T]) New(m *Mutator) Ref[T] {
-	return Ref[T]{ref: object.BareRef{W: alloc(m, &t.info, bytesOf[T]())}}.stamped()
+	if w := bump(m, t.info.header, bytesOf[T]()); w != 0 {
+		return madeRef[T](w)
+	}
+	return madeRef[T](m.mustAlloc(&t.info, bytesOf[T](), 0))
 }
 
 // Alloc allocates as the function Alloc does, without looking the type up.
 func (t *Type[T]) Alloc(m *Mutator, v T) Ref[T] {
-	r := t.New(m)
-	*(*T)(cage.At(uintptr(r.ref.W))) = v
-	return r
-}
-
-// alloc allocates an object and panics at the limit.
-func alloc(m *Mutator, t *typeInfo, bytes uintptr) object.Word {
-	if w := bump(m, t.header, bytes); w != 0 {
-		return w
+	w := bump(m, t.info.header, bytesOf[T]())
+	if w == 0 {
+		w = m.mustAlloc(&t.info, bytesOf[T](), 0)
 	}
-	return m.mustAlloc(t, bytes, 0)
+	*(*T)(cage.At(uintptr(w))) = v
+	return madeRef[T](w)
 }
 
 // bump is the fast path: it cuts an object from the mutator's hole, or returns 0

@@ -33,14 +33,14 @@ func NewArray[T any](m *Mutator, n int) Ref[Array[T]] {
 	if err != nil {
 		panic(err)
 	}
-	return Ref[Array[T]]{ref: object.BareRef{W: w}}.stamped()
+	return madeRef[Array[T]](w)
 }
 
 // TryNewArray is NewArray with an error in place of the panic at the limit: a
 // *LimitError.
 func TryNewArray[T any](m *Mutator, n int) (Ref[Array[T]], error) {
 	w, err := newArray(m, arrayInfoFor[T](), n)
-	return Ref[Array[T]]{ref: object.BareRef{W: w}}.stamped(), err
+	return madeRef[Array[T]](w), err
 }
 
 // ArraySize returns what an array of n elements of type T costs, in bytes:

@@ -56,7 +56,7 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 	h.pace()
 	h.trim(kind)
 	if h.o.Stress.Poison {
-		h.space.Poison(poison)
+		h.space.Poison(poison, result.Lines)
 	}
 	if h.o.Stress.Verify || invariants.Enabled {
 		h.verify(roots, result)
@@ -89,6 +89,7 @@ func (h *Heap) stopped(p *safepoint.Pause) []*Mutator {
 
 // retire takes all allocation buffers back.
 func (h *Heap) retire(mutators []*Mutator) {
+	h.space.Begin()
 	var reserved int64
 	for _, m := range mutators {
 		h.space.Retire(&m.buf)

@@ -30,7 +30,7 @@ func FieldOf[T any](r Ref[T]) Field[T] {
 
 // Load returns the reference in f.
 func (f *Field[T]) Load() Ref[T] {
-	return Ref[T]{ref: object.BareRef{W: f.slot.W}}.stamped()
+	return madeRef[T](f.slot.W)
 }
 
 // Get returns the object that f refers to, nil for nil; good until the mutator's
@@ -55,7 +55,7 @@ func (f *Field[T]) Store(m *Mutator, r Ref[T]) {
 
 // LoadAtomic is Load for a slot that several mutators use at once.
 func (f *Field[T]) LoadAtomic() Ref[T] {
-	return Ref[T]{ref: object.BareRef{W: loadWord(&f.slot)}}.stamped()
+	return madeRef[T](loadWord(&f.slot))
 }
 
 // StoreAtomic is Store for a slot that several mutators use at once.

@@ -47,7 +47,7 @@ func (h *Handle[T]) Get(m *Mutator) Ref[T] {
 	}
 	w := h.slot.w
 	runtime.KeepAlive(h)
-	return Ref[T]{ref: object.BareRef{W: w}}.stamped()
+	return madeRef[T](w)
 }
 
 // Release ends the handle; its object lives on only if something else keeps it.

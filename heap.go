@@ -122,6 +122,13 @@ func (h *Heap) PreventCollection(f func()) {
 	h.world.Prevent(f)
 }
 
+// AddRoots makes t's references roots until remove is called. Any goroutine may
+// call both. While a cycle runs, they take effect in the next.
+func (h *Heap) AddRoots(t Tracer) (remove func()) {
+	h.check()
+	return h.tracers.add(t)
+}
+
 // AddExternal notes that objects of the heap keep so many bytes more of memory
 // elsewhere alive, or fewer if bytes is negative. They count to Options.Limit
 // and bring the next cycle nearer. It panics when the sum falls below 0. Any
@@ -146,8 +153,10 @@ func (h *Heap) check() {
 func (h *Heap) limitError(wanted int64, err error) *LimitError {
 	e := &LimitError{Limit: h.o.Limit, Live: h.live.Load(), Wanted: wanted}
 	if !errors.Is(err, space.ErrLimit) {
-		e.Limit = int64(cage.Size)
 		e.cause = err
+	}
+	if e.cause != nil || e.Limit == 0 {
+		e.Limit = int64(cage.Size)
 	}
 	return e
 }

@@ -66,6 +66,7 @@ func (h *Heap) pollFlag() *atomic.Uint32 {
 // waits, so an active mutator can always call it.
 func (m *Mutator) NewMutator() *Mutator {
 	defer retell()
+	m.mustBe(safepoint.Active, "NewMutator")
 	return m.heap.newMutator(m.ctx.NewContext())
 }
 
@@ -74,16 +75,12 @@ func (m *Mutator) NewMutator() *Mutator {
 // progress. It panics if the mutator is closed already.
 func (m *Mutator) Close() {
 	defer retell()
-	if m.ctx.State() == safepoint.Frozen && m.heap.world.Damaged() == nil {
-		// The rest of the buffer can only be given back while no cycle runs.
-		m.ctx.Unfreeze()
-		m.buf.Show()
-	}
-	if m.ctx.State() == safepoint.Active {
-		m.heap.space.GiveBack(&m.buf)
-	}
+	m.mustNotBe(safepoint.Closed, "Close")
+	cycle := m.heap.space.Cycle()
 	m.ctx.Close()
-	m.buf = space.Buffer{}
+	m.heap.space.GiveBack(&m.buf, cycle)
+	// Every safepoint from now on takes the slow way, and finds the state there.
+	m.poll = always
 	m.roots, m.scopes, m.tracers = nil, nil, tracers{}
 }
 
@@ -100,6 +97,7 @@ func (m *Mutator) Safepoint() {
 // stop is a safepoint at which something is wanted, or seemed to be.
 func (m *Mutator) stop() {
 	defer retell()
+	m.check()
 	m.prepare()
 	var err error
 	if m.heap.o.Stress.EverySafepoint {
@@ -120,7 +118,9 @@ func (m *Mutator) stop() {
 // mutator must be active.
 func (m *Mutator) Collect(k Kind) error {
 	defer retell()
-	m.check()
+	if err := m.usable(); err != nil {
+		return err
+	}
 	m.prepare()
 	err := m.ctx.Collect(context.Background(), level(k), m.heap.cycle)
 	m.heap.deliver()
@@ -148,6 +148,9 @@ func (m *Mutator) Reserve(bytes int64) error {
 	if bytes < 0 {
 		panic(fmt.Sprintf("midden: Reserve(%d): the size cannot be negative", bytes))
 	}
+	if err := m.usable(); err != nil {
+		return err
+	}
 	m.Safepoint()
 	if m.reserve(bytes) {
 		return nil
@@ -164,7 +167,6 @@ func (m *Mutator) Reserve(bytes int64) error {
 }
 
 func (m *Mutator) reserve(bytes int64) bool {
-	m.check()
 	if !m.heap.space.Reserve(&m.buf, bytes) {
 		return false
 	}
@@ -176,6 +178,7 @@ func (m *Mutator) reserve(bytes int64) bool {
 // that nobody waits for it. It never waits. Its roots stay roots; a Ref that is
 // not rooted is invalid afterwards. It panics unless the mutator is active.
 func (m *Mutator) Freeze() {
+	m.mustBe(safepoint.Active, "Freeze")
 	m.buf.Hide()
 	m.ctx.Freeze()
 }
@@ -183,6 +186,8 @@ func (m *Mutator) Freeze() {
 // Unfreeze makes a frozen mutator active again, and waits while a collection is
 // in progress. It panics unless the mutator is frozen.
 func (m *Mutator) Unfreeze() {
+	m.mustBe(safepoint.Frozen, "Unfreeze")
+	defer retell()
 	m.ctx.Unfreeze()
 	m.buf.Show()
 }
@@ -198,13 +203,17 @@ func (m *Mutator) Blocking(f func()) {
 
 // AddRoots makes t's references roots for as long as the mutator is open, or
 // until remove is called. The mutator must be active, for remove too.
-func (m *Mutator) AddRoots(t Tracer) (remove func()) { return m.tracers.add(t) }
+func (m *Mutator) AddRoots(t Tracer) (remove func()) {
+	m.check()
+	return m.tracers.add(t)
+}
 
 // PreventCollection calls f and sees to it that no cycle runs meanwhile; that
 // costs nothing and may nest. Safepoints inside f do not stop, and Collect
 // fails with ErrPrevented. The mutator must be active.
 func (m *Mutator) PreventCollection(f func()) {
 	defer retell()
+	m.mustBe(safepoint.Active, "PreventCollection")
 	m.ctx.Prevent(f)
 }
 
@@ -213,13 +222,50 @@ func (m *Mutator) SetName(name string) { m.ctx.SetName(name) }
 
 // check panics unless the mutator may use the heap now.
 func (m *Mutator) check() {
+	if err := m.usable(); err != nil {
+		panic(err)
+	}
+}
+
+// usable returns ErrCollecting if the heap is used from inside its own
+// collection, by the mutator that collects. For what cannot be but a mistake in
+// the program, or damage, it panics.
+func (m *Mutator) usable() error {
 	m.heap.check()
 	switch m.ctx.State() {
-	case safepoint.Closed:
-		panic("midden: the mutator was used after Close: open another with NewMutator")
-	case safepoint.Frozen:
-		panic("midden: the mutator was used while frozen: call Unfreeze first")
+	case safepoint.Active:
+		return nil
+	case safepoint.AtSafepoint:
+		return ErrCollecting
 	}
+	m.mustBe(safepoint.Active, "use")
+	return nil
+}
+
+// mustBe panics unless the mutator is in the given state.
+func (m *Mutator) mustBe(s safepoint.State, op string) {
+	if m.ctx.State() != s {
+		m.misuse(op)
+	}
+}
+
+func (m *Mutator) mustNotBe(s safepoint.State, op string) {
+	if m.ctx.State() == s {
+		m.misuse(op)
+	}
+}
+
+// misuse panics with a message about op in the mutator's present state.
+func (m *Mutator) misuse(op string) {
+	switch m.ctx.State() {
+	case safepoint.Closed:
+		panic("midden: " + op + " of a Mutator after Close: open another with NewMutator")
+	case safepoint.Frozen:
+		panic("midden: " + op + " of a Mutator that is frozen: call Unfreeze first")
+	case safepoint.AtSafepoint:
+		panic(ErrCollecting)
+	}
+	panic("midden: " + op + " of a Mutator that is not frozen: call Freeze first")
 }
 
 // String shows the mutator's state, age, and how many scopes and roots it had

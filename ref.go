@@ -90,11 +90,9 @@ func Cast[T any](a AnyRef) (Ref[T], bool) {
 	return Ref[T]{stamp: a.stamp, ref: a.ref}, true
 }
 
-// refAt returns the reference to the object whose header is at a position in
-// the cage.
-func refAt[T any](at uintptr) Ref[T] {
-	w := object.Word(at + 1)
-	return Ref[T]{stamp: stampOf(w), ref: object.BareRef{W: w}}
+// madeRef returns a reference, made now, to the object at w.
+func madeRef[T any](w object.Word) Ref[T] {
+	return Ref[T]{ref: object.BareRef{W: w}}.stamped()
 }
 
 // inCage panics unless p points into the cage.

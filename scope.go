@@ -6,6 +6,7 @@ import (
 	"github.com/midden-gc/midden/internal/cage"
 	"github.com/midden-gc/midden/internal/invariants"
 	"github.com/midden-gc/midden/internal/object"
+	"github.com/midden-gc/midden/safepoint"
 )
 
 // Scope is a frame of a mutator's shadow stack: the roots made in it go when it
@@ -25,6 +26,7 @@ type scope struct {
 
 // Scope opens a frame of the shadow stack. The mutator must be active.
 func (m *Mutator) Scope() Scope {
+	m.mustBe(safepoint.Active, "Scope")
 	m.serial++
 	m.scopes = append(m.scopes, scope{m.serial, len(m.roots)})
 	return Scope{m: m, index: len(m.scopes) - 1, serial: m.serial}
@@ -68,7 +70,7 @@ func NewLocal[T any](m *Mutator, r Ref[T]) Local[T] {
 // Get returns the reference. It panics if the scope is closed and nothing was
 // rooted since; a build with the tag invariants finds every use after that.
 func (l Local[T]) Get() Ref[T] {
-	return Ref[T]{ref: object.BareRef{W: *l.slot()}}.stamped()
+	return madeRef[T](*l.slot())
 }
 
 // Set makes the root refer to what r refers to.

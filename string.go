@@ -26,14 +26,14 @@ func NewString(m *Mutator, s string) Ref[String] {
 	if err != nil {
 		panic(err)
 	}
-	return Ref[String]{ref: object.BareRef{W: w}}.stamped()
+	return madeRef[String](w)
 }
 
 // TryNewString is NewString with an error in place of the panic at the limit: a
 // *LimitError.
 func TryNewString(m *Mutator, s string) (Ref[String], error) {
 	w, err := newString(m, s)
-	return Ref[String]{ref: object.BareRef{W: w}}.stamped(), err
+	return madeRef[String](w), err
 }
 
 // StringSize returns what a String of n bytes costs, in bytes: header and

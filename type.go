@@ -58,29 +58,51 @@ func typeKey[T any]() uintptr {
 	return *(*uintptr)(unsafe.Pointer(&p))
 }
 
-func typeIndex(key uintptr) uintptr { return (key>>5 ^ key>>12) % 1024 }
+// typeIndex is where the table has a type. Run-time types are 32 bytes apart at
+// least.
+func typeIndex(key uintptr) uintptr { return key >> 5 % 1024 }
 
-// infoFor returns the info of single objects of type T.
-func infoFor[T any]() *typeInfo {
-	key := typeKey[T]()
+// cached returns what the table's first place for key has, if that is the info
+// for key.
+func cached(key uintptr) *typeInfo {
 	if t := types.table[typeIndex(key)].Load(); t != nil && t.key == key {
 		return t
 	}
-	return findInfo(key, describeSingle[T])
+	return nil
+}
+
+func cachedInfo[T any]() *typeInfo { return cached(typeKey[T]()) }
+
+// infoFor returns the info of single objects of type T.
+func infoFor[T any]() *typeInfo {
+	if t := cachedInfo[T](); t != nil {
+		return t
+	}
+	return findInfo(typeKey[T](), describeSingle[T])
 }
 
 // arrayInfoFor returns the info of arrays of T. Run-time types are aligned, so
 // the key of the array is free.
 func arrayInfoFor[T any]() *typeInfo {
 	key := typeKey[T]() | 1
-	if t := types.table[typeIndex(key)].Load(); t != nil && t.key == key {
+	if t := cached(key); t != nil {
 		return t
 	}
 	return findInfo(key, describeArray[T])
 }
 
 func describeSingle[T any]() (*object.Type, error) { return object.Describe(reflect.TypeFor[T]()) }
-func describeArray[T any]() (*object.Type, error)  { return object.DescribeArray(reflect.TypeFor[T]()) }
+func describeArray[T any]() (*object.Type, error) {
+	return object.DescribeArray(reflect.TypeFor[T](), arrayName(reflect.TypeFor[T]()))
+}
+
+// arrayName is what AnyRef.TypeName calls an array with such elements.
+func arrayName(elem reflect.Type) string {
+	if elem == reflect.TypeFor[stringByte]() {
+		return "midden.String"
+	}
+	return "midden.Array[" + elem.String() + "]"
+}
 
 // findInfo is infoFor when the first place does not have it.
 func findInfo(key uintptr, describe func() (*object.Type, error)) *typeInfo {

@@ -77,12 +77,13 @@ type key struct {
 }
 
 // Describe returns the descriptor of single values of type t.
-func Describe(t reflect.Type) (*Type, error) { return describe(key{t, false}) }
+func Describe(t reflect.Type) (*Type, error) { return describe(key{t, false}, t.String()) }
 
-// DescribeArray returns the descriptor of arrays whose elements have type t.
-func DescribeArray(t reflect.Type) (*Type, error) { return describe(key{t, true}) }
+// DescribeArray returns the descriptor of arrays whose elements have type t, and
+// calls it name.
+func DescribeArray(t reflect.Type, name string) (*Type, error) { return describe(key{t, true}, name) }
 
-func describe(k key) (*Type, error) {
+func describe(k key, name string) (*Type, error) {
 	r := &registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,11 +113,9 @@ func describe(k key) (*Type, error) {
 		Elem:   k.t,
 		Size:   k.t.Size(),
 		Slots:  slots,
-		Name:   k.t.String(),
+		Name:   name,
 	}
-	if k.array {
-		t.Name = "Array[" + t.Name + "]"
-	} else {
+	if !k.array {
 		t.Bytes = HeaderSize + max(roundUp(t.Size), 8)
 	}
 	t.Scan = scanOf(t)

@@ -56,7 +56,7 @@ func (c *Copy) Alloc(units uintptr) uintptr {
 func (c *Copy) EndCopy(alive func(at uintptr) bool) (largeLive int64) {
 	s := c.space
 	c.To.credit = 0
-	s.GiveBack(&c.To)
+	s.GiveBack(&c.To, s.Cycle())
 	s.allocated.Store(c.allocated)
 	s.mu.Lock()
 	defer s.mu.Unlock()

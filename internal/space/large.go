@@ -45,10 +45,13 @@ func LargeBytes(bytes uintptr) uintptr { return pagesOf(bytes) * PageSize }
 
 // AllocLarge returns where clear memory for an object above MaxSmall begins.
 func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error) {
+	size := int64(LargeBytes(bytes))
+	if size > s.Budget.limit && s.Budget.limit > 0 {
+		return 0, ErrLimit
+	}
 	if bytes > cage.Size {
 		return 0, cage.ErrExhausted
 	}
-	size := int64(LargeBytes(bytes))
 	s.mu.Lock()
 	if !s.charge(b, size) {
 		s.mu.Unlock()

@@ -58,12 +58,14 @@ type Space struct {
 	owner     uint32
 	wanted    func()
 	allocated atomic.Int64 // bytes of free lines and pages claimed, ever
+	shown     atomic.Int64 // the largest allocated that anybody was told
 	settled   atomic.Int64 // allocated when the last cycle ended
 	threshold atomic.Int64 // when allocated passes it, a cycle is wanted
 	committed atomic.Int64 // bytes held from the system
 	peak      atomic.Int64
 
 	mu       sync.Mutex
+	cycle    uint64       // cycles begun
 	used     []cage.Block // in use or recycled
 	recycled []cage.Block // the part of used that has holes nobody has claimed
 	free     []cage.Block // dirty, the last freed on top
@@ -274,14 +276,33 @@ func (s *Space) Settle(reserved int64) {
 	s.Budget.refund(gone)
 }
 
-// GiveBack returns the rest of b, between cycles: its owner leaves.
-func (s *Space) GiveBack(b *Buffer) {
+// Cycle returns the number of the last cycle that began.
+func (s *Space) Cycle() uint64 {
 	s.mu.Lock()
-	s.giveBack(b.line, b.lineEnd, b.clean)
-	s.giveBack(lineAfter(b.Next), max(b.End, b.hiddenEnd)/unitsPerLine, true)
-	s.giveBackOverflow(b)
+	defer s.mu.Unlock()
+	return s.cycle
+}
+
+// Begin begins a cycle, with the world stopped: what buffers hold from now on is
+// for the sweep to find.
+func (s *Space) Begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cycle++
+}
+
+// GiveBack returns the rest of b, whose owner has left and is not known to cycles
+// any more. If one has begun since the given number was read, b was retired by
+// it, or what b held counts as free to it.
+func (s *Space) GiveBack(b *Buffer, cycle uint64) {
+	s.mu.Lock()
+	if s.cycle == cycle {
+		s.giveBack(b.line, b.lineEnd, b.clean)
+		s.giveBack(lineAfter(b.Next), max(b.End, b.hiddenEnd)/unitsPerLine, true)
+		s.giveBackOverflow(b)
+		s.Unreserve(b)
+	}
 	s.mu.Unlock()
-	s.Unreserve(b)
 	*b = Buffer{}
 }
 
@@ -371,15 +392,18 @@ func blockLines(b cage.Block) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(cage.Lines, b.Line())), cage.LinesPerBlock)
 }
 
-// Poison overwrites all that is free with b, so that whoever still refers to it
-// is found out.
-func (s *Space) Poison(b byte) {
+// Poison overwrites what a cycle has freed with b, so that whoever still refers
+// to it is found out: free blocks, and with lines also the lines that have no
+// mark.
+func (s *Space) Poison(b byte, lines bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, block := range s.used {
-		for line := block.Line(); line < block.Line()+cage.LinesPerBlock; line++ {
-			if lineMark(line) == 0 {
-				fill(cage.At(line*unitsPerLine), cage.LineSize, b)
+	if lines {
+		for _, block := range s.used {
+			for line := block.Line(); line < block.Line()+cage.LinesPerBlock; line++ {
+				if lineMark(line) == 0 {
+					fill(cage.At(line*unitsPerLine), cage.LineSize, b)
+				}
 			}
 		}
 	}
@@ -463,9 +487,24 @@ func (s *Space) NoteExternal(bytes int64) {
 	}
 }
 
-// Allocated returns the bytes allocated ever; what buffers have claimed counts
-// until they give it back.
-func (s *Space) Allocated() int64 { return s.allocated.Load() }
+// Allocated returns the bytes allocated ever. What buffers have claimed counts;
+// if they give it back, the result stays until it is allocated again.
+func (s *Space) Allocated() int64 {
+	return raise(&s.shown, s.allocated.Load())
+}
+
+// raise makes v at least n and returns it.
+func raise(v *atomic.Int64, n int64) int64 {
+	for {
+		old := v.Load()
+		if n <= old {
+			return old
+		}
+		if v.CompareAndSwap(old, n) {
+			return n
+		}
+	}
+}
 
 // AllocatedSince returns the bytes allocated since the last cycle.
 func (s *Space) AllocatedSince() int64 { return s.allocated.Load() - s.settled.Load() }
@@ -481,13 +520,7 @@ func (s *Space) FreeBytes() int64 {
 func (s *Space) Committed() (now, peak int64) { return s.committed.Load(), s.peak.Load() }
 
 func (s *Space) addCommitted(bytes int64) {
-	now := s.committed.Add(bytes)
-	for {
-		peak := s.peak.Load()
-		if now <= peak || s.peak.CompareAndSwap(peak, now) {
-			return
-		}
-	}
+	raise(&s.peak, s.committed.Add(bytes))
 }
 
 // wipe clears p.
