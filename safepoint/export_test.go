@@ -45,3 +45,6 @@ func TestSizes(t *testing.T) {
 		t.Errorf("a context has %d bytes, want at most 384", n)
 	}
 }
+
+// ShowDepth makes the context show a depth.
+func (c *Context) ShowDepth(depth int) { c.m.depth.Store(int64(depth)) }

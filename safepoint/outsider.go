@@ -3,7 +3,6 @@ package safepoint
 import (
 	"context"
 	"fmt"
-	"log/slog"
 )
 
 // Stop stops the world: when it returns, every context stands still, and
@@ -48,9 +47,6 @@ func (w *World) outside(ctx context.Context, l Level) (p *Pause, mine bool, err 
 		return nil, false, err
 	}
 	p = &Pause{w: w, level: l, goroutine: goroutineID()}
-	if w.tracing {
-		w.trace("stop wanted by an outsider", slog.Int("level", int(l)), slog.Uint64("goroutine", p.goroutine))
-	}
 	w.mu.Lock()
 	if err := w.unusable(); err != nil {
 		w.mu.Unlock()

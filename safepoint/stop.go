@@ -50,6 +50,7 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 	cancelled := ctx.Done()
 	var v vigil
 	defer v.end()
+	wanted := false
 	for {
 		if p.phase.Load() == phaseWaiting {
 			w.drain()
@@ -61,10 +62,11 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 		case phase == phaseWaiting && w.gate.held(w.single) == 0:
 			w.begin(p)
 			w.mu.Unlock()
+			if !wanted {
+				w.tracePause("stop wanted", p)
+			}
 			w.traceStopped(p)
 			return true, nil
-		case phase == phaseServed:
-			cancelled = nil // too late
 		}
 		if w.single {
 			w.withdraw(p)
@@ -77,6 +79,10 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 			p.wake = make(chan struct{}, 1)
 		}
 		w.mu.Unlock()
+		if !wanted {
+			w.tracePause("stop wanted", p)
+			wanted = true
+		}
 
 		select {
 		case <-p.wake:
@@ -149,9 +155,11 @@ func (w *World) run(p *Pause, f func(*Pause) error) error {
 			panic(d.value)
 		}
 	}()
+	w.tracePause("collect begin", p)
 	if f != nil {
 		err = f(p)
 	}
+	w.tracePause("collect end", p)
 	returned = true
 	w.mu.Lock()
 	w.finish(p, err)

@@ -9,13 +9,22 @@ func (w *World) trace(msg string, attrs ...slog.Attr) {
 }
 
 func (p *Pause) attrs(more ...slog.Attr) []slog.Attr {
-	attrs := []slog.Attr{slog.Uint64("epoch", p.epoch), slog.Int("level", int(p.level))}
+	attrs := []slog.Attr{slog.Uint64("epoch", p.epoch), levelAttr(p.level)}
 	if p.by != nil {
 		attrs = append(attrs, slog.Any("context", p.by))
 	} else {
 		attrs = append(attrs, slog.Uint64("goroutine", p.goroutine))
 	}
 	return append(attrs, more...)
+}
+
+// levelAttr avoids the key that slog has taken for the record's own level.
+func levelAttr(l Level) slog.Attr { return slog.Int("pauseLevel", int(l)) }
+
+func (w *World) tracePause(msg string, p *Pause) {
+	if w.tracing {
+		w.trace(msg, p.attrs()...)
+	}
 }
 
 func (w *World) traceStopped(p *Pause) {

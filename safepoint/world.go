@@ -108,7 +108,7 @@ func (w *World) Request(l Level) Epoch {
 	}
 	w.mu.Unlock()
 	if w.tracing {
-		w.trace("request", slog.Int("level", int(l)), slog.Uint64("epoch", uint64(e)))
+		w.trace("request", levelAttr(l), slog.Uint64("epoch", uint64(e)))
 	}
 	return e
 }
