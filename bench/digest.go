@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // A digest stands for a sequence of numbers and of texts: another order gives
 // another digest. Where the order of the work is open, digests are added up.
@@ -21,10 +24,15 @@ func (d digest) with(words ...uint64) digest {
 
 // withText returns the digest of the sequence continued by s.
 func (d digest) withText(s string) digest {
-	for _, c := range []byte(s) {
-		d = d.with(uint64(c))
+	d = d.with(uint64(len(s)))
+	for ; len(s) >= 8; s = s[8:] {
+		d = d.with(binary.LittleEndian.Uint64([]byte(s[:8])))
 	}
-	return d.with(uint64(len(s)))
+	rest := uint64(0)
+	for _, c := range []byte(s) {
+		rest = rest<<8 | uint64(c)
+	}
+	return d.with(rest)
 }
 
 func (d digest) String() string { return fmt.Sprintf("%016x", uint64(d)) }

@@ -104,14 +104,17 @@ func indexOnMidden(m *midden.Mutator, p Params) (string, error) {
 
 // indexFile adds the words of text to d.
 func indexFile(m *midden.Mutator, d midden.Local[dictionary], seed maphash.Seed, file uint32, text []byte) {
-	n := 0
-	for w, rest := nextWord(text); len(w) > 0; w, rest = nextWord(rest) {
-		d.Ptr().add(m, uint32(maphash.Bytes(seed, w)), w, file)
-		if n++; n%wordsPerStop == 0 {
-			m.Safepoint()
+	word, rest := nextWord(text)
+	for len(word) > 0 {
+		to := d.Ptr() // good until the safepoint
+		for range wordsPerStop {
+			to.add(m, uint32(maphash.Bytes(seed, word)), word, file)
+			if word, rest = nextWord(rest); len(word) == 0 {
+				break
+			}
 		}
+		m.Safepoint()
 	}
-	m.Safepoint()
 }
 
 // merge moves what other holds to d.

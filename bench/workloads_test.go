@@ -135,3 +135,18 @@ func TestNextWord(t *testing.T) {
 		t.Errorf("words %q, want %q", words, want)
 	}
 }
+
+func TestDigestTellsSequencesApart(t *testing.T) {
+	var d digest
+	seen := map[digest]string{}
+	for name, got := range map[string]digest{
+		"nothing": d, "0": d.with(0), "1 2": d.with(1, 2), "2 1": d.with(2, 1),
+		"empty text": d.withText(""), "a": d.withText("a"), "ab": d.withText("ab"), "ba": d.withText("ba"),
+		"8 bytes": d.withText("abcdefgh"), "9 bytes": d.withText("abcdefghi"), "zero byte": d.withText("\x00"),
+	} {
+		if other, ok := seen[got]; ok {
+			t.Errorf("%s and %s have the same digest", name, other)
+		}
+		seen[got] = name
+	}
+}

@@ -89,7 +89,9 @@ Workloads, all of them when none is named:
 %s
 Flags of bench:
 
-%s`, workloadHelp(), new(benchConfig).flags().FlagUsages())
+%s
+Go's collector obeys GOGC and GOMEMLIMIT from the environment, as always.
+`, workloadHelp(), new(benchConfig).flags().FlagUsages())
 	return err
 }
 
