@@ -92,7 +92,7 @@ func TestHeapsAgree(t *testing.T) {
 	}
 }
 
-var stress = midden.Stress{EverySafepoint: true, Move: true}
+var stress = midden.Stress{EverySafepoint: true, Move: true, Poison: true}
 
 func newHeap(t *testing.T, o midden.Options) *midden.Heap {
 	t.Helper()
