@@ -1,0 +1,5 @@
+//go:build !race
+
+package middentest
+
+const raceEnabled = false
