@@ -1,6 +1,8 @@
 package midden
 
 import (
+	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/midden-gc/midden/internal/cage"
@@ -12,6 +14,8 @@ import (
 // lie only in lines that were free. So the barrier is two bytes of it: a store
 // is remembered when the slot's line is old and the target's is not. Collectors
 // that do not tell old from new mark no line as old, and nothing is remembered.
+// (Block 0 has no objects; its first line is marked old, so that storing nil is
+// not remembered either.)
 
 // barrier is the write barrier. It panics if the slot lies outside the heap.
 func barrier(m *Mutator, slot unsafe.Pointer, w object.Word) {
@@ -22,7 +26,7 @@ func barrier(m *Mutator, slot unsafe.Pointer, w object.Word) {
 	from := *(*uint8)(unsafe.Add(cage.Lines, off>>cage.LineShift))
 	to := *(*uint8)(unsafe.Add(cage.Lines, uintptr(w)>>(cage.LineShift-cage.UnitShift)))
 	if from&^to&space.OldLine != 0 {
-		m.remember(slot)
+		m.remembered.add(off)
 	}
 }
 
@@ -30,10 +34,85 @@ func panicStoreOutside() {
 	panic("midden: Store to a Field outside the heap: fill a struct for Alloc with FieldOf")
 }
 
-// remember notes a slot of an old object that refers to a new one, for the next
-// minor cycle.
-func (m *Mutator) remember(slot unsafe.Pointer) {
-	m.remembered = append(m.remembered, slot)
+// rememberedSet holds the slots of old objects that one mutator has made to refer
+// to new ones. The heap keeps it until the next cycle, whatever becomes of the
+// mutator.
+type rememberedSet struct {
+	slots []uint64 // in bytes from the base of the cage
+	space *space.Space
+}
+
+const minRemembered = 64
+
+func (s *rememberedSet) add(off uintptr) {
+	if len(s.slots) == cap(s.slots) {
+		s.makeRoom()
+	}
+	s.slots = append(s.slots, uint64(off))
+}
+
+// makeRoom drops duplicates, and lets the set grow only if that was not enough.
+// What it takes counts to the limit.
+func (s *rememberedSet) makeRoom() {
+	slices.Sort(s.slots)
+	s.slots = slices.Compact(s.slots)
+	if 2*len(s.slots) < cap(s.slots) {
+		return
+	}
+	slots := make([]uint64, len(s.slots), max(2*cap(s.slots), minRemembered))
+	copy(slots, s.slots)
+	s.space.ChargeSet(8 * int64(cap(slots)-cap(s.slots)))
+	s.slots = slots
+}
+
+// each calls visit for every slot in the set.
+func (s *rememberedSet) each(visit func(*object.Word)) {
+	for _, off := range s.slots {
+		visit((*object.Word)(unsafe.Add(cage.Base, off)))
+	}
+}
+
+// clear empties the set, and forgets its memory too if that is more than little.
+func (s *rememberedSet) clear() {
+	if cap(s.slots) <= minRemembered {
+		s.slots = s.slots[:0]
+		return
+	}
+	s.space.ChargeSet(-8 * int64(cap(s.slots)))
+	s.slots = nil
+}
+
+// rememberedSets are those of all mutators that were open since the last cycle.
+type rememberedSets struct {
+	mu   sync.Mutex
+	sets []*rememberedSet
+}
+
+func (ss *rememberedSets) add(s *rememberedSet) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.sets = append(ss.sets, s)
+}
+
+// each calls visit for every slot in any set.
+func (ss *rememberedSets) each(visit func(*object.Word)) {
+	for _, s := range ss.sets {
+		s.each(visit)
+	}
+}
+
+// reset ends a cycle: all sets are cleared, and those of mutators that are gone
+// dropped.
+func (ss *rememberedSets) reset(open []*Mutator) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	for _, s := range ss.sets {
+		s.clear()
+	}
+	ss.sets = ss.sets[:0]
+	for _, m := range open {
+		ss.sets = append(ss.sets, m.remembered)
+	}
 }
 
 // barriers applies the barrier to every slot of n values of type t at p.

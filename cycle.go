@@ -35,6 +35,8 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		Workers: h.o.Workers,
 		Move:    h.o.Stress.Move,
 		Roots:   roots,
+
+		Remembered: h.remembered.each,
 	})
 	if err != nil {
 		// Nothing was collected and nothing is lost: mutators go on, and the
@@ -42,19 +44,20 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		if invariants.Enabled {
 			roots(func(*object.Word) {})
 		}
-		h.pace()
+		h.pace(KindMinor)
 		h.note(CycleInfo{Kind: kind, Number: h.cycles, Stop: p.TimeToStop(), Pause: time.Since(start), Err: err})
 		return fmt.Errorf("midden: the cycle was given up: %w", err)
 	}
 	h.cycles++
+	h.remembered.reset(mutators)
 	if result.Kind == KindMinor {
 		h.minor.Add(1)
 	} else {
 		h.full.Add(1)
 	}
 	h.live.Store(result.Live)
-	h.pace()
-	h.trim(kind)
+	h.pace(result.Kind)
+	h.trim(result.Kind)
 	if h.o.Stress.Poison {
 		h.space.Poison(poison, result.Lines)
 	}
@@ -75,6 +78,10 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 	return nil
 }
 
+// stressKind is the kind of cycle that Stress.EverySafepoint runs next: a minor
+// and a full one by turns. The caller is active, so no cycle is counting.
+func (h *Heap) stressKind() Kind { return KindMinor + Kind(h.cycles%2) }
+
 // stopped returns all open mutators.
 func (h *Heap) stopped(p *safepoint.Pause) []*Mutator {
 	var ms []*Mutator
@@ -94,7 +101,6 @@ func (h *Heap) retire(mutators []*Mutator) {
 	for _, m := range mutators {
 		h.space.Retire(&m.buf)
 		reserved += m.buf.Reserved()
-		m.remembered = nil
 	}
 	h.space.Settle(reserved)
 }
@@ -113,39 +119,65 @@ func (h *Heap) roots(mutators []*Mutator, visit func(*object.Word)) {
 	h.tracers.trace(v)
 }
 
+// nursery is how much is allocated between two minor cycles, in bytes: about what
+// a second-level cache holds, so that new objects lie in memory that is cached.
+const nursery = 1 << 20
+
 // pace sets when the next cycle is wanted.
-func (h *Heap) pace() {
+func (h *Heap) pace(done Kind) {
 	if !h.demands.Frees {
 		return
 	}
-	h.space.SetThreshold(h.room())
-}
-
-// room is how many bytes may be allocated before the next cycle.
-func (h *Heap) room() int64 {
-	m := Measurement{Live: h.live.Load(), Used: h.space.Budget.Used(), Limit: h.o.Limit}
-	return pacer.Clamp(h.o.Sizer.Next(m), m.Live+h.space.Budget.External(), m.Used, m.Limit)
-}
-
-// trim returns to the system what is not needed until the next cycle: half of it
-// now and half of the rest the next time, because a heap that shrank often grows
-// again; all of it when compacting.
-func (h *Heap) trim(k Kind) {
-	if k == KindCompact {
-		h.space.Trim(0)
-		return
+	if done > KindMinor {
+		h.fullAt.Store(h.o.Sizer.Next(h.measure()))
 	}
-	free := h.space.FreeBytes()
-	holes := h.space.Budget.Used() - h.live.Load()
-	if spare := free - max(0, h.room()-holes); spare > 0 {
-		h.space.Trim(free - (spare+1)/2)
+	room := h.room()
+	if h.demands.Generations && room > nursery {
+		room = nursery
+	}
+	h.space.SetThreshold(room)
+}
+
+// wanted says which kind of cycle is wanted when the threshold is passed: a minor
+// one, unless there would not be room for another nursery after it.
+func (h *Heap) wanted() Kind {
+	if h.demands.Generations && h.room() > 2*nursery {
+		return KindMinor
+	}
+	return KindFull
+}
+
+// room is how many bytes may be allocated before a full cycle is wanted, if all
+// of them live.
+func (h *Heap) room() int64 {
+	m := h.measure()
+	return pacer.Clamp(h.fullAt.Load(), m.Live+h.space.Budget.External(), m.Used, m.Limit)
+}
+
+func (h *Heap) measure() Measurement {
+	return Measurement{Live: h.live.Load(), Used: h.space.Budget.Used(), Limit: h.o.Limit}
+}
+
+// trim returns to the system what is not needed until the next full cycle: half
+// of it now and half of the rest the next time, because a heap that shrank often
+// grows again; all of it when compacting.
+func (h *Heap) trim(k Kind) {
+	switch k {
+	case KindCompact:
+		h.space.Trim(0)
+	case KindFull:
+		free := h.space.FreeBytes()
+		holes := h.space.Budget.Used() - h.live.Load()
+		if spare := free - max(0, h.room()-holes); spare > 0 {
+			h.space.Trim(free - (spare+1)/2)
+		}
 	}
 }
 
 // verify checks the heap with an independent trace. What it finds is a defect of
 // this library or a rule that the program broke; going on would corrupt more.
 func (h *Heap) verify(roots func(func(*object.Word)), r collector.Result) {
-	err := verify.Heap(verify.Config{Owner: h.owner, Roots: roots, Epoch: r.Epoch, Lines: r.Lines, Live: r.Live})
+	err := verify.Heap(verify.Config{Owner: h.owner, Roots: roots, Epoch: r.Epoch, Lines: r.Lines, Exact: r.Lines && r.Kind > KindMinor, Live: r.Live})
 	if err != nil {
 		panic(fmt.Sprintf("midden: the heap is not sound after cycle %d: %v", h.cycles, err))
 	}

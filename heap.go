@@ -28,10 +28,13 @@ type Heap struct {
 	full   atomic.Uint64
 	cycles uint64 // changes in a pause
 
-	handles handles
-	tracers tracers
-	events  events
-	stamps  stamps
+	fullAt atomic.Int64 // live bytes at which a full cycle is wanted
+
+	remembered rememberedSets
+	handles    handles
+	tracers    tracers
+	events     events
+	stamps     stamps
 }
 
 // NewHeap makes a heap. Nil options are the defaults; bad ones are an error that
@@ -57,10 +60,10 @@ func NewHeap(o *Options) (*Heap, error) {
 		Owner: h.owner,
 		Limit: c.Limit,
 		// The world does not call back, so this is safe from anywhere.
-		Wanted: func() { h.world.Request(level(KindMinor)) },
+		Wanted: func() { h.world.Request(level(h.wanted())) },
 	})
 	h.instance = c.Collector.Attach(h.space)
-	h.pace()
+	h.pace(KindFull)
 	h.stamps.init(h)
 	if got, asked := cage.Shortfall(); got < asked && c.Logger != nil {
 		c.Logger.Warn("midden: the system granted less address space than wanted", "got", got, "wanted", asked)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/space"
@@ -32,7 +31,7 @@ type Mutator struct {
 	serial  uint64 // of the latest scope
 	tracers tracers
 
-	remembered []unsafe.Pointer // slots of old objects that refer to new ones
+	remembered *rememberedSet
 
 	// What it held when it last stopped: roots in the lower half, scopes in the
 	// upper. Reports read it from other goroutines.
@@ -47,7 +46,8 @@ var always = func() *atomic.Uint32 {
 }()
 
 func (h *Heap) newMutator(c *safepoint.Context) *Mutator {
-	m := &Mutator{heap: h, ctx: c}
+	m := &Mutator{heap: h, ctx: c, remembered: &rememberedSet{space: h.space}}
+	h.remembered.add(m.remembered)
 	m.poll = h.pollFlag()
 	c.SetData(m)
 	return m
@@ -101,7 +101,7 @@ func (m *Mutator) stop() {
 	m.prepare()
 	var err error
 	if m.heap.o.Stress.EverySafepoint {
-		err = m.ctx.Collect(context.Background(), level(KindMinor), m.heap.cycle)
+		err = m.ctx.Collect(context.Background(), level(m.heap.stressKind()), m.heap.cycle)
 	} else {
 		err = m.ctx.Safepoint(m.heap.cycle)
 	}

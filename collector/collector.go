@@ -56,9 +56,10 @@ type Constraints struct {
 	Frees bool
 	// Copies: a cycle may need as much memory again as lives, beyond the limit.
 	Copies bool
-	// Barrier: stores of references to new objects into old ones must be
-	// remembered.
-	Barrier bool
+	// Generations: the collector tells old from new, by marking the lines of what
+	// survived as old. Stores that make an old object refer to a new one are
+	// remembered, and minor cycles are wanted often.
+	Generations bool
 }
 
 // Collector is an algorithm with its options. It holds nothing of any heap: one
@@ -89,6 +90,10 @@ type Cycle struct {
 	// Roots calls visit for every slot outside the heap that holds a reference.
 	// A collector that moves objects updates the slot.
 	Roots func(visit func(*object.Word))
+
+	// Remembered calls visit for every slot of an old object that was made to
+	// refer to a new one since the last cycle, possibly more than once.
+	Remembered func(visit func(*object.Word))
 }
 
 // Result is what a cycle found.
@@ -96,5 +101,5 @@ type Result struct {
 	Kind  Kind  // what was done, which may be more than was asked for
 	Live  int64 // bytes that live, as exactly as the collector counts
 	Epoch uint8 // the mark of every living object; 0 if the collector marks none
-	Lines bool  // the lines of living objects, and no others, are marked
+	Lines bool  // the lines of all living objects are marked, and after more than a minor cycle no others
 }

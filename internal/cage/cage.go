@@ -98,6 +98,10 @@ var cage struct {
 	nfree  int
 }
 
+// nilLine is what the table of line marks holds for the line of the nil
+// reference: all bits set, so that it counts as old.
+const nilLine = 0xff
+
 // Init reserves the range, once for the process. It fails when the system
 // refuses even a small range, and then fails in the same way ever after.
 func Init() error {
@@ -245,6 +249,9 @@ func commitUpTo(end Block) error {
 		if err := commitTable(*t.at, uintptr(from)*t.perBlock, n*t.perBlock); err != nil {
 			return err
 		}
+	}
+	if committed == 0 {
+		*(*uint8)(Lines) = nilLine
 	}
 	cage.committed.Store(uint32(end))
 	return nil

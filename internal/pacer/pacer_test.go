@@ -31,13 +31,14 @@ func TestClamp(t *testing.T) {
 		threshold, live, used, limit int64
 		want                         int64
 	}{
-		{"no limit", 800, 400, 500, 0, 400},
-		{"limit far away", 800, 400, 500, 10_000, 400},
+		{"no limit", 800 << 20, 400 << 20, 500 << 20, 0, 400 << 20},
+		{"limit far away", 800 << 20, 400 << 20, 500 << 20, 10_000 << 20, 400 << 20},
 		{"limit near", 1600, 800, 800, 1000, 175},
 		{"holes count as free", 1600, 400, 800, 1000, 525},
 		{"at the limit", 2000, 1000, 1000, 1000, 0},
 		{"beyond the limit", 2400, 1200, 1200, 1000, 0},
-		{"threshold below live", 100, 400, 400, 0, 0},
+		{"outgrown", 100 << 20, 400 << 20, 400 << 20, 0, 25 << 20},
+		{"outgrown and tiny", 100, 400, 400, 0, minRoom},
 	} {
 		if got := Clamp(c.threshold, c.live, c.used, c.limit); got != c.want {
 			t.Errorf("%s: Clamp = %d, want %d", c.name, got, c.want)

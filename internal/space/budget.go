@@ -36,6 +36,10 @@ func (b *Budget) AddExternal(bytes int64) int64 {
 	return b.external.Add(bytes)
 }
 
+// ChargeSet counts bytes of a remembered set, or fewer if negative. It may pass
+// the limit: a store cannot fail.
+func (s *Space) ChargeSet(bytes int64) { s.Budget.force(bytes) }
+
 // charge takes bytes from the budget, or reports that they would pass the limit.
 func (b *Budget) charge(bytes int64) bool {
 	if b.limit == 0 {

@@ -18,7 +18,8 @@ func (s *Space) BeginCopy() (*Copy, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Packed in another order, objects may need a third more blocks.
-	for need := len(s.used) + len(s.used)/3 + 2; len(s.free) < need; {
+	used := len(s.used) - len(s.vacant)
+	for need := used + used/3 + 2; len(s.free) < need; {
 		b, err := cage.Acquire(1, s.owner)
 		if err != nil {
 			return nil, err
@@ -29,10 +30,10 @@ func (s *Space) BeginCopy() (*Copy, error) {
 	c := &Copy{
 		To:        Buffer{quantum: cage.LinesPerBlock, beyond: true},
 		space:     s,
-		from:      s.used,
+		from:      s.takeUsed(),
 		allocated: s.allocated.Load(),
 	}
-	s.used, s.recycled, s.pieces = nil, nil, nil
+	s.large.old = 0
 	// Copies are not allocation; the next threshold is set when the cycle is over.
 	s.threshold.Store(1<<63 - 1)
 	return c, nil

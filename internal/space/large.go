@@ -22,6 +22,8 @@ const (
 // other tails.
 type largeObjects struct {
 	objects []largeObject
+	old     int                    // the first so many lived after the last cycle, and still do
+	live    int64                  // their bytes
 	pages   map[cage.Block]pageSet // of the shared blocks
 	partial []cage.Block           // the shared blocks with free pages
 }
@@ -128,27 +130,34 @@ func (l *largeObjects) fit(n uintptr) (at uintptr, dirty, ok bool) {
 	return 0, false, false
 }
 
-// sweepLarge frees the large objects that are not alive and returns the bytes
-// of the others.
+// sweepLarge frees the large objects that are new and not alive, and returns the
+// bytes of all that remain.
 func (s *Space) sweepLarge(alive func(at uintptr) bool) (live int64) {
 	l := &s.large
-	kept := l.objects[:0]
-	for _, o := range l.objects {
+	if l.old == 0 {
+		l.live = 0
+	}
+	kept := l.objects[:l.old]
+	for _, o := range l.objects[l.old:] {
 		if alive(o.at) {
-			live += int64(LargeBytes(o.bytes))
+			l.live += int64(LargeBytes(o.bytes))
 			kept = append(kept, o)
 			continue
 		}
 		s.freeLarge(o)
 	}
-	l.objects = kept
+	if len(kept) == len(l.objects) {
+		l.old = len(kept)
+		return l.live
+	}
+	l.objects, l.old = kept, len(kept)
 	l.partial = l.partial[:0]
 	for b, p := range l.pages {
 		if p.taken != 0xff {
 			l.partial = append(l.partial, b)
 		}
 	}
-	return live
+	return l.live
 }
 
 func (s *Space) freeLarge(o largeObject) {
@@ -191,7 +200,9 @@ func (s *Space) closeLarge() {
 	*l = largeObjects{}
 }
 
+// clearMarks makes all large objects new.
 func (l *largeObjects) clearMarks() {
+	l.old = 0
 	for _, o := range l.objects {
 		o.clearMarks()
 	}

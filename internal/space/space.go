@@ -66,11 +66,20 @@ type Space struct {
 
 	mu       sync.Mutex
 	cycle    uint64       // cycles begun
-	used     []cage.Block // in use or recycled
-	recycled []cage.Block // the part of used that has holes nobody has claimed
+	used     []usedBlock  // in use or recycled; vacant places have block 0
+	vacant   []int        // places of used
+	claimed  []int        // places of blocks that were claimed since the last cycle
+	recycled []int        // places of blocks with holes that nobody has claimed
 	free     []cage.Block // dirty, the last freed on top
 	pieces   []piece      // leftovers of claimed blocks
 	large    largeObjects
+	live     int64 // bytes of marked lines
+}
+
+// usedBlock is a block that holds objects.
+type usedBlock struct {
+	block  cage.Block
+	marked uint16 // lines, when it was last swept
 }
 
 // piece is a run of lines that belongs to no buffer.
@@ -162,8 +171,10 @@ func (s *Space) nextPiece(b *Buffer) (piece, error) {
 		return p, nil
 	}
 	if n := len(s.recycled); n > 0 {
-		line := s.recycled[n-1].Line()
+		i := s.recycled[n-1]
 		s.recycled = s.recycled[:n-1]
+		s.claimed = append(s.claimed, i)
+		line := s.used[i].block.Line()
 		return piece{line, line + cage.LinesPerBlock, false}, nil
 	}
 	return s.freeBlock(b)
@@ -207,8 +218,20 @@ func (s *Space) freeBlock(b *Buffer) (piece, error) {
 		s.Budget.refund(cage.BlockSize)
 		return piece{}, err
 	}
-	s.used = append(s.used, block)
+	s.claimed = append(s.claimed, s.place(block))
 	return piece{block.Line(), block.Line() + cage.LinesPerBlock, clean}, nil
+}
+
+// place finds a place for a block in used.
+func (s *Space) place(b cage.Block) int {
+	if n := len(s.vacant); n > 0 {
+		i := s.vacant[n-1]
+		s.vacant = s.vacant[:n-1]
+		s.used[i] = usedBlock{block: b}
+		return i
+	}
+	s.used = append(s.used, usedBlock{block: b})
+	return len(s.used) - 1
 }
 
 // obtain gets a block that is not charged yet.
@@ -338,44 +361,50 @@ func (s *Space) Retire(b *Buffer) {
 	*b = Buffer{quantum: b.quantum, credit: b.credit}
 }
 
-// ClearMarks begins a cycle that finds everything anew: all marks are cleared,
-// and leftover pieces forgotten.
+// ClearMarks makes the cycle find everything anew: all marks are cleared. Without
+// it, a cycle takes what is marked to live, and its cost does not depend on that.
 func (s *Space) ClearMarks() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pieces = nil
-	s.recycled = s.recycled[:0]
-	for _, b := range s.used {
-		b.ClearMarks(1)
+	s.recycled, s.claimed = s.recycled[:0], s.claimed[:0]
+	for i := range s.used {
+		if u := &s.used[i]; u.block != 0 {
+			u.block.ClearMarks(1)
+			u.marked = 0
+			s.claimed = append(s.claimed, i)
+		}
 	}
+	s.live = 0
 	s.large.clearMarks()
 }
 
-// Sweep ends a cycle: blocks without a marked line become free, large objects
-// of which alive says no are freed. It returns the bytes of marked lines and of
-// large objects that live.
+// Sweep ends a cycle: of the blocks that were claimed since the last, and of all
+// after ClearMarks, those without a marked line become free. Large objects of
+// which alive says no are freed in the same way. It returns the bytes of marked
+// lines and of large objects that live.
 func (s *Space) Sweep(alive func(at uintptr) bool) (live int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.recycled = s.recycled[:0]
-	used := s.used[:0]
+	s.pieces = s.pieces[:0]
 	freed := 0
-	for _, b := range s.used {
-		marked := markedLines(b)
-		live += int64(marked) * cage.LineSize
+	for _, i := range s.claimed {
+		u := &s.used[i]
+		marked := markedLines(u.block)
+		s.live += int64(marked-int(u.marked)) * cage.LineSize
+		u.marked = uint16(marked)
 		switch {
 		case marked == 0:
-			s.free = append(s.free, b)
+			s.free = append(s.free, u.block)
+			s.vacant = append(s.vacant, i)
+			*u = usedBlock{}
 			freed++
-			continue
 		case marked < cage.LinesPerBlock:
-			s.recycled = append(s.recycled, b)
+			s.recycled = append(s.recycled, i)
 		}
-		used = append(used, b)
 	}
-	s.used = used
+	s.claimed = s.claimed[:0]
 	s.Budget.refund(int64(freed) * cage.BlockSize)
-	return live + s.sweepLarge(alive)
+	return s.live + s.sweepLarge(alive)
 }
 
 // markedLines counts the lines of b that have a mark.
@@ -399,8 +428,11 @@ func (s *Space) Poison(b byte, lines bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if lines {
-		for _, block := range s.used {
-			for line := block.Line(); line < block.Line()+cage.LinesPerBlock; line++ {
+		for _, u := range s.used {
+			if u.block == 0 {
+				continue
+			}
+			for line := u.block.Line(); line < u.block.Line()+cage.LinesPerBlock; line++ {
 				if lineMark(line) == 0 {
 					fill(cage.At(line*unitsPerLine), cage.LineSize, b)
 				}
@@ -449,12 +481,24 @@ func (s *Space) release(blocks []cage.Block) {
 func (s *Space) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.release(append(s.used, s.free...))
-	s.used, s.free, s.recycled, s.pieces = nil, nil, nil, nil
+	s.release(append(s.takeUsed(), s.free...))
+	s.free = nil
 	s.closeLarge()
 	s.Budget.used.Store(0)
 	s.Budget.external.Store(0)
 	s.Budget.reserved.Store(0)
+}
+
+// takeUsed empties the list of blocks in use and returns what was in it.
+func (s *Space) takeUsed() []cage.Block {
+	blocks := make([]cage.Block, 0, len(s.used))
+	for _, u := range s.used {
+		if u.block != 0 {
+			blocks = append(blocks, u.block)
+		}
+	}
+	s.used, s.vacant, s.claimed, s.recycled, s.pieces = nil, nil, nil, nil, nil
+	return blocks
 }
 
 // SetThreshold ends a cycle: the next is wanted when so many more bytes were

@@ -15,8 +15,9 @@ type Config struct {
 	Owner uint32                         // of the heap's blocks
 	Roots func(visit func(*object.Word)) // every slot outside the heap
 	Epoch uint8                          // the mark that living objects must have; 0: any
-	Lines bool                           // exactly the lines of living objects are marked
-	Live  int64                          // bytes the collector counted; compared if Lines
+	Lines bool                           // the lines of living objects are marked
+	Exact bool                           // and no others
+	Live  int64                          // bytes the collector counted; compared if Exact
 }
 
 // pageSize is the grain in which large objects count.
@@ -60,7 +61,7 @@ func Heap(c Config) error {
 			add(*w, fmt.Sprintf("%s %#x", name, f.w))
 		})
 	}
-	if c.Lines {
+	if c.Exact {
 		if live := int64(len(lines))*cage.LineSize + large; live != c.Live {
 			return fmt.Errorf("the collector counted %d bytes live, and %d are: lines are marked that no living object touches", c.Live, live)
 		}
