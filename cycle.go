@@ -129,13 +129,25 @@ func (h *Heap) pace(done Kind) {
 		return
 	}
 	if done > KindMinor {
-		h.fullAt.Store(h.o.Sizer.Next(h.measure()))
+		h.next.Store(h.o.Sizer.Next(h.measure()))
+		h.relax()
 	}
+	h.space.SetThreshold(h.roomNow())
+}
+
+// relax sets the size at which a full cycle is wanted, from the Sizer's word and
+// what there is now.
+func (h *Heap) relax() {
+	h.fullAt.Store(pacer.Relax(h.next.Load(), h.live.Load()+h.space.Budget.External()))
+}
+
+// roomNow is how many bytes may be allocated before any cycle is wanted.
+func (h *Heap) roomNow() int64 {
 	room := h.room()
-	if h.demands.Generations && room > nursery {
-		room = nursery
+	if h.demands.Generations {
+		room = min(room, nursery)
 	}
-	h.space.SetThreshold(room)
+	return room
 }
 
 // wanted says which kind of cycle is wanted when the threshold is passed: a minor

@@ -28,7 +28,8 @@ type Heap struct {
 	full   atomic.Uint64
 	cycles uint64 // changes in a pause
 
-	fullAt atomic.Int64 // live bytes at which a full cycle is wanted
+	next   atomic.Int64 // what the Sizer said last
+	fullAt atomic.Int64 // live and external bytes at which a full cycle is wanted
 
 	remembered rememberedSets
 	handles    handles
@@ -142,7 +143,12 @@ func (h *Heap) AddExternal(bytes int64) {
 		h.space.Budget.AddExternal(-bytes)
 		panic(fmt.Sprintf("midden: AddExternal(%d): more was taken away than was ever added, by %d bytes", bytes, -sum))
 	}
-	h.space.NoteExternal(bytes)
+	if h.demands.Frees {
+		if bytes < 0 {
+			h.relax()
+		}
+		h.space.MoveThreshold(h.roomNow())
+	}
 }
 
 // check panics if the heap can no longer be used.

@@ -5,12 +5,11 @@ import "time"
 // Stats are figures about a heap.
 type Stats struct {
 	// Bytes now: that lived after the last cycle; in use (blocks and pages held,
-	// and External); held from the system; the peak of that; noted with
-	// AddExternal.
+	// and External); held from the system (without External); the peak of that;
+	// noted with AddExternal.
 	Live, Used, Committed, PeakCommitted, External int64
-	// Allocated is how many bytes were allocated ever. What a mutator has set
-	// aside to allocate in, at most a few blocks, counts as allocated until the
-	// next cycle.
+	// Allocated is how many bytes were allocated ever. The latest of each mutator,
+	// at most a few blocks, are counted at the next cycle at the latest.
 	Allocated int64
 	// Minor and Full count cycles by what they did, not by what was asked for.
 	Minor, Full uint64

@@ -6,10 +6,6 @@ package pacer
 // bytes: collecting less often than that would not be worth a pause.
 const MinThreshold = 4 << 20
 
-// minRoom is the least that may be allocated between two cycles if there is no
-// limit, in bytes.
-const minRoom = 64 << 10
-
 // GrowBy returns the size at which a heap with live bytes is collected next, if
 // it may grow by the given factor.
 func GrowBy(live int64, factor float64) int64 {
@@ -20,6 +16,16 @@ func GrowBy(live int64, factor float64) int64 {
 	return max(int64(next), MinThreshold)
 }
 
+// minRoom is the least that may be allocated between two cycles if there is no
+// limit, in bytes.
+const minRoom = 64 << 10
+
+// Relax raises a threshold that the heap has outgrown, so that it is not
+// collected all the time. Live is what the last cycle left.
+func Relax(threshold, live int64) int64 {
+	return max(threshold, live+max(live/16, minRoom))
+}
+
 // Clamp lowers a threshold so that a cycle comes before the limit stops
 // everybody, and returns how many bytes may be allocated until then.
 //
@@ -28,8 +34,7 @@ func GrowBy(live int64, factor float64) int64 {
 // Used counts what the limit counts, which is more than live where blocks are
 // only partly filled.
 func Clamp(threshold, live, used, limit int64) (room int64) {
-	// A heap that has outgrown its threshold must not be collected all the time.
-	room = max(threshold-live, live/16, minRoom)
+	room = threshold - live
 	if limit > 0 {
 		// Holes in blocks that are held already cost no further memory.
 		free := limit - used + max(0, used-live)

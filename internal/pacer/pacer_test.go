@@ -37,11 +37,22 @@ func TestClamp(t *testing.T) {
 		{"holes count as free", 1600, 400, 800, 1000, 525},
 		{"at the limit", 2000, 1000, 1000, 1000, 0},
 		{"beyond the limit", 2400, 1200, 1200, 1000, 0},
-		{"outgrown", 100 << 20, 400 << 20, 400 << 20, 0, 25 << 20},
-		{"outgrown and tiny", 100, 400, 400, 0, minRoom},
+		{"outgrown", 100, 400, 400, 0, 0},
 	} {
 		if got := Clamp(c.threshold, c.live, c.used, c.limit); got != c.want {
 			t.Errorf("%s: Clamp = %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRelax(t *testing.T) {
+	for _, c := range []struct{ threshold, live, want int64 }{
+		{800 << 20, 400 << 20, 800 << 20},
+		{100 << 20, 400 << 20, 425 << 20},
+		{100, 400, 400 + minRoom},
+	} {
+		if got := Relax(c.threshold, c.live); got != c.want {
+			t.Errorf("Relax(%d, %d) = %d, want %d", c.threshold, c.live, got, c.want)
 		}
 	}
 }

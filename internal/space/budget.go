@@ -38,7 +38,10 @@ func (b *Budget) AddExternal(bytes int64) int64 {
 
 // ChargeSet counts bytes of a remembered set, or fewer if negative. It may pass
 // the limit: a store cannot fail.
-func (s *Space) ChargeSet(bytes int64) { s.Budget.force(bytes) }
+func (s *Space) ChargeSet(bytes int64) {
+	s.Budget.force(bytes)
+	s.addCommitted(bytes)
+}
 
 // charge takes bytes from the budget, or reports that they would pass the limit.
 func (b *Budget) charge(bytes int64) bool {

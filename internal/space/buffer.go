@@ -30,6 +30,10 @@ type Buffer struct {
 	credit            int64   // bytes reserved for this buffer alone
 	hiddenEnd         uintptr // End while the buffer is hidden
 	beyond            bool    // may pass the limit: a collector copies into it
+
+	// For the sum of what was allocated: in holes that were left behind, and up
+	// to where the present hole and the overflow were counted.
+	passed, counted, overCounted uintptr
 }
 
 const (
@@ -73,13 +77,14 @@ func (b *Buffer) takeOverflow(units uintptr) (at uintptr, ok bool) {
 
 // nextHole moves to the next hole of the claim, and clears it.
 func (b *Buffer) nextHole() bool {
+	b.passed += b.Next - b.counted
 	first, end := findHole(b.line, b.lineEnd)
 	b.line = end
 	if first == end {
-		b.Next, b.End = 0, 0
+		b.Next, b.End, b.counted = 0, 0, 0
 		return false
 	}
-	b.Next, b.End = first*unitsPerLine, end*unitsPerLine
+	b.Next, b.End, b.counted = first*unitsPerLine, end*unitsPerLine, first*unitsPerLine
 	if !b.clean {
 		clear(unsafe.Slice((*byte)(cage.At(b.Next)), (end-first)*cage.LineSize))
 	}

@@ -8,7 +8,8 @@ type Copy struct {
 
 	space     *Space
 	from      []cage.Block
-	allocated int64
+	allocated int64 // before: copies are not allocation
+	claims    int64
 }
 
 // BeginCopy sets the blocks in use aside and makes sure that there is room for
@@ -32,9 +33,10 @@ func (s *Space) BeginCopy() (*Copy, error) {
 		space:     s,
 		from:      s.takeUsed(),
 		allocated: s.allocated.Load(),
+		claims:    s.claims.Load(),
 	}
 	s.large.old = 0
-	// Copies are not allocation; the next threshold is set when the cycle is over.
+	// The next threshold is set when the cycle is over.
 	s.threshold.Store(1<<63 - 1)
 	return c, nil
 }
@@ -59,6 +61,7 @@ func (c *Copy) EndCopy(alive func(at uintptr) bool) (largeLive int64) {
 	c.To.credit = 0
 	s.GiveBack(&c.To, s.Cycle())
 	s.allocated.Store(c.allocated)
+	s.claims.Store(c.claims)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = append(s.free, c.from...)

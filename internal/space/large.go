@@ -68,6 +68,7 @@ func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error
 	s.large.objects = append(s.large.objects, largeObject{at, bytes, slots})
 	s.mu.Unlock()
 	s.allocated.Add(size)
+	s.claims.Add(size)
 	if dirty {
 		clear(unsafe.Slice((*byte)(cage.At(at)), bytes))
 	}

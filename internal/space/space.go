@@ -57,10 +57,10 @@ type Space struct {
 
 	owner     uint32
 	wanted    func()
-	allocated atomic.Int64 // bytes of free lines and pages claimed, ever
-	shown     atomic.Int64 // the largest allocated that anybody was told
-	settled   atomic.Int64 // allocated when the last cycle ended
-	threshold atomic.Int64 // when allocated passes it, a cycle is wanted
+	allocated atomic.Int64 // bytes allocated, ever
+	claims    atomic.Int64 // bytes of free lines and pages claimed, less what was given back
+	settled   atomic.Int64 // claims when the last cycle ended
+	threshold atomic.Int64 // when claims passes it, a cycle is wanted
 	committed atomic.Int64 // bytes held from the system
 	peak      atomic.Int64
 
@@ -92,7 +92,7 @@ type piece struct {
 func New(o Options) *Space {
 	s := &Space{owner: o.Owner, wanted: o.Wanted}
 	s.Budget.limit = o.Limit
-	s.threshold.Store(1<<63 - 1)
+	s.threshold.Store(never)
 	return s
 }
 
@@ -121,6 +121,7 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 	if at, ok := b.takeOverflow(units); ok {
 		return at, nil
 	}
+	s.count(b)
 	lines := max(b.nextQuantum(), (units+unitsPerLine-1)/unitsPerLine)
 	s.mu.Lock()
 	s.giveBackOverflow(b)
@@ -131,6 +132,7 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 		return 0, err
 	}
 	b.overNext, b.overEnd = p.line*unitsPerLine, p.end*unitsPerLine
+	b.overCounted = b.overNext
 	if !p.clean {
 		p.wipe()
 	}
@@ -140,6 +142,7 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 
 // claim gives b the next lines to allocate in.
 func (s *Space) claim(b *Buffer) error {
+	s.count(b)
 	s.mu.Lock()
 	p, err := s.nextPiece(b)
 	if err == nil {
@@ -198,13 +201,13 @@ func (s *Space) freePiece(b *Buffer, lines uintptr) (piece, error) {
 }
 
 // cut takes lines from the front of p, keeps the rest for the next who asks,
-// and counts what is free in it as allocated.
+// and counts what is free in it as claimed.
 func (s *Space) cut(p piece, lines uintptr) piece {
 	if p.end-p.line > lines {
 		s.pieces = append(s.pieces, piece{p.line + lines, p.end, p.clean})
 		p.end = p.line + lines
 	}
-	s.allocated.Add(int64(freeLines(p.line, p.end)) * cage.LineSize)
+	s.claims.Add(int64(freeLines(p.line, p.end)) * cage.LineSize)
 	return p
 }
 
@@ -318,6 +321,7 @@ func (s *Space) Begin() {
 // any more. If one has begun since the given number was read, b was retired by
 // it, or what b held counts as free to it.
 func (s *Space) GiveBack(b *Buffer, cycle uint64) {
+	s.count(b)
 	s.mu.Lock()
 	if s.cycle == cycle {
 		s.giveBack(b.line, b.lineEnd, b.clean)
@@ -331,13 +335,22 @@ func (s *Space) GiveBack(b *Buffer, cycle uint64) {
 
 func (s *Space) giveBackOverflow(b *Buffer) {
 	s.giveBack(lineAfter(b.overNext), b.overEnd/unitsPerLine, true)
-	b.overNext, b.overEnd = 0, 0
+	b.overNext, b.overEnd, b.overCounted = 0, 0, 0
+}
+
+// count adds to the sum what was allocated in b since it was last counted.
+func (s *Space) count(b *Buffer) {
+	units := b.passed + b.Next - b.counted + b.overNext - b.overCounted
+	b.passed, b.counted, b.overCounted = 0, b.Next, b.overNext
+	if units != 0 {
+		s.allocated.Add(int64(units << cage.UnitShift))
+	}
 }
 
 func (s *Space) giveBack(line, end uintptr, clean bool) {
 	if line < end {
 		if n := freeLines(line, end); n > 0 {
-			s.allocated.Add(-int64(n) * cage.LineSize)
+			s.claims.Add(-int64(n) * cage.LineSize)
 			s.pieces = append(s.pieces, piece{line, end, clean})
 		}
 	}
@@ -349,13 +362,14 @@ func lineAfter(units uintptr) uintptr { return (units + unitsPerLine - 1) / unit
 // Retire forgets what b holds, with the world stopped: Sweep finds again what
 // is free of it. The reserve stays.
 func (s *Space) Retire(b *Buffer) {
+	s.count(b)
 	for _, r := range [...]struct{ line, end uintptr }{
 		{b.line, b.lineEnd},
 		{lineAfter(b.Next), max(b.End, b.hiddenEnd) / unitsPerLine},
 		{lineAfter(b.overNext), b.overEnd / unitsPerLine},
 	} {
 		if r.line < r.end {
-			s.allocated.Add(-int64(freeLines(r.line, r.end)) * cage.LineSize)
+			s.claims.Add(-int64(freeLines(r.line, r.end)) * cage.LineSize)
 		}
 	}
 	*b = Buffer{quantum: b.quantum, credit: b.credit}
@@ -502,19 +516,23 @@ func (s *Space) takeUsed() []cage.Block {
 }
 
 // SetThreshold ends a cycle: the next is wanted when so many more bytes were
-// allocated.
+// claimed.
 func (s *Space) SetThreshold(bytes int64) {
-	now := s.allocated.Load()
-	s.settled.Store(now)
-	if bytes > 1<<62-now {
-		s.threshold.Store(1<<63 - 1)
-		return
-	}
-	s.threshold.Store(now + bytes)
+	s.settled.Store(s.claims.Load())
+	s.threshold.Store(s.settled.Load() + min(bytes, never/2))
 }
 
-// Due reports whether more was allocated than the threshold allows.
-func (s *Space) Due() bool { return s.allocated.Load() > s.threshold.Load() }
+// MoveThreshold sets the threshold anew, between two cycles.
+func (s *Space) MoveThreshold(bytes int64) {
+	s.threshold.Store(s.settled.Load() + min(bytes, never/2))
+	s.checkThreshold()
+}
+
+// never is a threshold that is not reached.
+const never = 1<<63 - 1
+
+// Due reports whether more was claimed than the threshold allows.
+func (s *Space) Due() bool { return s.claims.Load() > s.threshold.Load() }
 
 func (s *Space) checkThreshold() {
 	if s.Due() {
@@ -522,36 +540,12 @@ func (s *Space) checkThreshold() {
 	}
 }
 
-// NoteExternal counts external bytes as allocation, so that they bring the next
-// cycle nearer.
-func (s *Space) NoteExternal(bytes int64) {
-	if s.threshold.Load() < 1<<62 {
-		s.threshold.Add(-bytes)
-		s.checkThreshold()
-	}
-}
+// Allocated returns the bytes allocated ever. What is in the buffers' present
+// holes is counted when they are given back.
+func (s *Space) Allocated() int64 { return s.allocated.Load() }
 
-// Allocated returns the bytes allocated ever. What buffers have claimed counts;
-// if they give it back, the result stays until it is allocated again.
-func (s *Space) Allocated() int64 {
-	return raise(&s.shown, s.allocated.Load())
-}
-
-// raise makes v at least n and returns it.
-func raise(v *atomic.Int64, n int64) int64 {
-	for {
-		old := v.Load()
-		if n <= old {
-			return old
-		}
-		if v.CompareAndSwap(old, n) {
-			return n
-		}
-	}
-}
-
-// AllocatedSince returns the bytes allocated since the last cycle.
-func (s *Space) AllocatedSince() int64 { return s.allocated.Load() - s.settled.Load() }
+// AllocatedSince returns the bytes claimed since the last cycle.
+func (s *Space) AllocatedSince() int64 { return s.claims.Load() - s.settled.Load() }
 
 // FreeBytes returns the bytes of blocks that are held and hold nothing.
 func (s *Space) FreeBytes() int64 {
@@ -564,7 +558,13 @@ func (s *Space) FreeBytes() int64 {
 func (s *Space) Committed() (now, peak int64) { return s.committed.Load(), s.peak.Load() }
 
 func (s *Space) addCommitted(bytes int64) {
-	raise(&s.peak, s.committed.Add(bytes))
+	now := s.committed.Add(bytes)
+	for {
+		peak := s.peak.Load()
+		if now <= peak || s.peak.CompareAndSwap(peak, now) {
+			return
+		}
+	}
 }
 
 // wipe clears p.
