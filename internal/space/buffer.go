@@ -17,8 +17,8 @@ import (
 //	                   ↑Next     ↑End   ↑line                 lineEnd↑
 //
 // The hole from Next to End is clear, so that a new object needs no clearing of
-// its own. Objects larger than a line that do not fit the hole go to a second
-// claim that is all free, the overflow, and leave the hole to smaller ones.
+// its own. Objects larger than a line that do not fit the hole go to a run of
+// free lines apart, the overflow, and leave the hole to smaller ones.
 type Buffer struct {
 	Next, End uintptr
 
@@ -114,6 +114,19 @@ func findHole(from, to uintptr) (first, end uintptr) {
 		from++
 	}
 	return first, from
+}
+
+// findRun returns the first run of at least need unmarked lines in [from, to), an
+// empty one when there is none.
+func findRun(from, to, need uintptr) (first, end uintptr) {
+	for from < to {
+		first, end = findHole(from, to)
+		if end-first >= need {
+			return first, end
+		}
+		from = end
+	}
+	return to, to
 }
 
 // freeLines counts the unmarked lines in [from, to).

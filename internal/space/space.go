@@ -122,10 +122,11 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 		return at, nil
 	}
 	s.count(b)
-	lines := max(b.nextQuantum(), (units+unitsPerLine-1)/unitsPerLine)
+	need := (units + unitsPerLine - 1) / unitsPerLine
+	most := max(b.nextQuantum(), need)
 	s.mu.Lock()
 	s.giveBackOverflow(b)
-	p, err := s.freePiece(b, lines)
+	p, err := s.freePiece(b, need, most)
 	s.mu.Unlock()
 	s.checkThreshold()
 	if err != nil {
@@ -183,21 +184,39 @@ func (s *Space) nextPiece(b *Buffer) (piece, error) {
 	return s.freeBlock(b)
 }
 
-// freePiece finds a run of free lines.
-func (s *Space) freePiece(b *Buffer, lines uintptr) (piece, error) {
-	const lookAt = 16 // the lock is held
+// freePiece finds a run of at least need and at most most free lines: in what
+// was claimed and left over, in a block with holes, or in a free block.
+func (s *Space) freePiece(b *Buffer, need, most uintptr) (piece, error) {
+	const lookAt = 8 // of each; the lock is held
 	for i := len(s.pieces) - 1; i >= max(0, len(s.pieces)-lookAt); i-- {
 		p := s.pieces[i]
-		if p.end-p.line >= lines && freeLines(p.line, p.line+lines) == lines {
+		if first, end := findRun(p.line, p.end, need); first < end {
 			s.pieces = slices.Delete(s.pieces, i, i+1)
-			return s.cut(p, lines), nil
+			return s.carve(p, first, min(end, first+most)), nil
+		}
+	}
+	for i := len(s.recycled) - 1; i >= max(0, len(s.recycled)-lookAt); i-- {
+		line := s.used[s.recycled[i]].block.Line()
+		p := piece{line: line, end: line + cage.LinesPerBlock}
+		if first, end := findRun(p.line, p.end, need); first < end {
+			s.claimed = append(s.claimed, s.recycled[i])
+			s.recycled = slices.Delete(s.recycled, i, i+1)
+			return s.carve(p, first, min(end, first+most)), nil
 		}
 	}
 	p, err := s.freeBlock(b)
 	if err != nil {
 		return piece{}, err
 	}
-	return s.cut(p, lines), nil
+	return s.cut(p, most), nil
+}
+
+// carve takes the free lines [first, end) out of p and keeps what is left.
+func (s *Space) carve(p piece, first, end uintptr) piece {
+	if p.line < first {
+		s.pieces = append(s.pieces, piece{p.line, first, p.clean})
+	}
+	return s.cut(piece{first, p.end, p.clean}, end-first)
 }
 
 // cut takes lines from the front of p, keeps the rest for the next who asks,
@@ -459,8 +478,10 @@ func (s *Space) Poison(b byte, lines bool) {
 }
 
 func fill(p unsafe.Pointer, n int, b byte) {
-	for i := range unsafe.Slice((*byte)(p), n) {
-		*(*byte)(unsafe.Add(p, i)) = b
+	mem := unsafe.Slice((*byte)(p), n)
+	mem[0] = b
+	for done := 1; done < n; done *= 2 {
+		copy(mem[done:], mem[:done])
 	}
 }
 
