@@ -13,9 +13,12 @@ import (
 // that hangs is reported by the pause that it keeps waiting.
 
 const (
-	// sure is how many looks in a row must find a goroutine guilty of
-	// holding an active context.
-	sure = 3
+	// suspected is how many looks in a row must find a goroutine guilty of
+	// holding an active context before Go's collector is asked whether that
+	// is still reachable; sure is how many must in all. One answer is not
+	// proof: somebody may have been looking at the context just then.
+	suspected = 3
+	sure      = suspected + 3
 	// suspicious is after how many looks, a second or so, nobody looks any
 	// more: a look at the stacks of all goroutines stops the program.
 	suspicious = 10
@@ -56,11 +59,14 @@ func (w *World) accuse(v *vigil, own *Pause) error {
 		return nil
 	}
 	v.certain++
-	if v.certain < sure {
+	if v.certain <= suspected {
 		return nil
 	}
 	if runtime.GC(); held.context.Value() == nil {
 		return nil // it was lost, and will be drained
+	}
+	if v.certain < sure {
+		return nil
 	}
 	return fmt.Errorf("%w: context %d, created by %s", ErrActive, held.id, place(held.place()))
 }

@@ -2,6 +2,7 @@ package safepoint
 
 import (
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -26,6 +27,34 @@ func (w *World) Unusual() string {
 		return "the flag is set"
 	}
 	return ""
+}
+
+// I5: who found the gate shut looks again under the mutex. The pause has ended
+// in between, and no other one will ever come.
+func TestEnterLooksAgainUnderTheMutex(t *testing.T) {
+	w := NewWorld(&Options{StragglerTimeout: -1})
+	c := w.NewContext()
+	c.Freeze()
+	p, err := w.Stop(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.tryEnter() {
+		t.Fatal("entered during a pause")
+	}
+	p.Start(nil)
+	done := make(chan error)
+	go func() { done <- w.enterSlow("") }()
+	select {
+	case err := <-done:
+		if err != nil || w.Held() != 1 {
+			t.Error(err, w.Held())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("waits for a pause that never comes")
+	}
+	w.leave()
+	c.Close()
 }
 
 func TestSizes(t *testing.T) {

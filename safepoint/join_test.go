@@ -13,14 +13,19 @@ import (
 // Several contexts and outsiders that want a pause at the same time get one,
 // at the strongest level and with the same outcome.
 func TestRequestsJoin(t *testing.T) {
+	t.Run("raised by a joiner", func(t *testing.T) { testRequestsJoin(t, false) })
+	t.Run("raised by a request", func(t *testing.T) { testRequestsJoin(t, true) })
+}
+
+func testRequestsJoin(t *testing.T, requested bool) {
 	bubble(t, func(t *testing.T) {
 		w := NewWorld(nil)
 		boom := errors.New("boom")
 		collections := 0
 		collect := func(p *Pause) error {
 			collections++
-			if p.Level() != 5 {
-				t.Errorf("level %d, want 5", p.Level())
+			if want := map[bool]Level{false: 4, true: 5}[requested]; p.Level() != want {
+				t.Errorf("level %d, want %d", p.Level(), want)
 			}
 			return boom
 		}
@@ -36,7 +41,10 @@ func TestRequestsJoin(t *testing.T) {
 				start(func() { is(t, w.Collect(background, 2+l, collect), boom) }))
 		}
 		synctest.Wait()
-		e := w.Request(5)
+		var e Epoch
+		if requested {
+			e = w.Request(5)
+		}
 		for _, k := range tasks {
 			k.waits(t)
 		}

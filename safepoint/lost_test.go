@@ -193,3 +193,27 @@ func TestWorldIsCollected(t *testing.T) {
 	}
 	t.Error("still there")
 }
+
+// A context that is lost only after the pause has been waiting for it, and has
+// looked for lost ones in vain, is found as well.
+func TestContextLostWhileAPauseWaits(t *testing.T) {
+	for _, timeout := range []time.Duration{5 * time.Millisecond, -1} {
+		w := NewWorld(&Options{StragglerTimeout: timeout})
+		kept := make(chan *Context, 1)
+		kept <- w.NewContext()
+		over := start(func() { ok(t, w.Collect(background, 1, nothing)) })
+		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-over.done:
+			t.Fatal("did not wait")
+		default:
+		}
+		<-kept // the last reference
+		select {
+		case <-over.done:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("timeout %v: waits for a context that nobody can close any more", timeout)
+		}
+		atRest(t, w, 0)
+	}
+}

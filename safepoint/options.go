@@ -9,6 +9,8 @@ import (
 // protocol. It lies below [slog.LevelDebug].
 const LevelTrace = slog.LevelDebug - 4
 
+const defaultStragglerTimeout = time.Second
+
 // Options configure a [World]. The zero value, like a nil *Options, is a
 // world for any number of contexts that logs nothing.
 type Options struct {
@@ -20,7 +22,9 @@ type Options struct {
 	Single bool
 
 	// StragglerTimeout is how long a pause waits for a context before it is
-	// reported. 0 means one second, a negative value never.
+	// reported, and again each time it has waited twice as long. 0 means one
+	// second, a negative value never. At these times, after one second if
+	// never, Go's collector is run, which finds lost contexts.
 	StragglerTimeout time.Duration
 
 	// Logger receives straggler and lost-context reports as warnings, and

@@ -84,28 +84,24 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 			wanted = true
 		}
 
-		select {
-		case <-p.wake:
-			w.mu.Lock()
-		case <-cancelled:
-			cancelled = nil
-			w.mu.Lock()
-			if w.canWithdraw(p) {
-				n := w.gate.held(w.single)
-				waited := time.Since(p.since)
-				w.withdraw(p)
-				return false, fmt.Errorf("safepoint: pause given up after %v, %d contexts or preventions still active: %w", waited, n, ctx.Err())
+		// Only p.wake leads to another look at what p waits for. A tick does
+		// not: it would hide a wake-up that is lost.
+		var giveUp error
+		for woken := false; !woken && giveUp == nil; {
+			select {
+			case <-p.wake:
+				woken = true
+			case <-cancelled:
+				cancelled = nil
+				giveUp = fmt.Errorf("safepoint: the pause was given up: %w", ctx.Err())
+			case <-v.tick():
+				giveUp = w.watch(&v, p)
 			}
-		case <-v.tick():
-			if err := w.watch(&v, p); err != nil {
-				w.mu.Lock()
-				if w.canWithdraw(p) {
-					w.withdraw(p)
-					return false, err
-				}
-			} else {
-				w.mu.Lock()
-			}
+		}
+		w.mu.Lock()
+		if giveUp != nil && w.canWithdraw(p) {
+			w.withdraw(p)
+			return false, giveUp
 		}
 	}
 }

@@ -3,9 +3,9 @@ package safepoint
 import (
 	"fmt"
 	"log/slog"
-	"math"
 	"runtime"
 	"time"
+	"weak"
 )
 
 // A StragglerReport tells whom a pause has been waiting for.
@@ -19,11 +19,12 @@ type StragglerReport struct {
 }
 
 // A Straggler is an active context that keeps a pause waiting. The program
-// goes on while it is described, so that it may have stopped since.
+// goes on while it is described, so that it may have stopped since. The
+// report does not keep the context from being found lost.
 type Straggler struct {
 	ID      uint64
 	Name    string
-	Context *Context
+	Context weak.Pointer[Context]
 	Created runtime.Frame // where it was created
 	Age     time.Duration // since its creation
 	Depth   int           // of the shadow stack when last seen; -1: unknown
@@ -69,25 +70,28 @@ func (w *World) watch(v *vigil, p *Pause) error {
 	}
 	w.drain()
 	waited := time.Since(p.since)
-	if w.straggler < 0 {
-		v.due = math.MaxInt64
-	} else if v.due == 0 {
+	if v.due == 0 {
 		v.due = w.straggler
+		if w.straggler < 0 {
+			v.due = defaultStragglerTimeout
+		}
 	}
 	late := waited >= v.due
 	w.mu.Unlock()
 	w.tellLost()
 
 	if late {
-		if v.reports == 0 {
-			// A context that nobody refers to any more is found by Go's
-			// collector, and never before that runs.
-			runtime.GC()
-			v.step = 0
-		}
-		v.reports++
+		// A context that nobody refers to any more is found by Go's
+		// collector, which in a program that waits runs every two minutes.
+		// Once is not enough: it may be lost later, or somebody may just
+		// be looking at it.
+		runtime.GC()
+		v.step = 0
 		v.due = 2 * waited
-		w.report(p, v.reports)
+		if w.straggler > 0 {
+			v.reports++
+			w.report(p, v.reports)
+		}
 	}
 	v.again(v.due - waited)
 	return nil
@@ -110,8 +114,8 @@ func (w *World) report(p *Pause, number int) {
 		r.Preventers = append(r.Preventers, Preventer{Goroutine: id})
 	}
 	for _, m := range w.registry.holders() {
-		if c := m.context.Value(); c != nil {
-			r.Stragglers = append(r.Stragglers, m.straggler(c))
+		if m.context.Value() != nil {
+			r.Stragglers = append(r.Stragglers, m.straggler())
 		}
 	}
 	w.stats.Stragglers += uint64(len(r.Stragglers))
@@ -126,13 +130,13 @@ func (w *World) report(p *Pause, number int) {
 	}
 }
 
-func (m *member) straggler(c *Context) Straggler {
+func (m *member) straggler() Straggler {
 	age := time.Since(m.created)
 	s := m.load()
 	return Straggler{
 		ID:          m.id,
 		Name:        m.nameString(),
-		Context:     c,
+		Context:     m.context,
 		Created:     m.place(),
 		Age:         age,
 		Depth:       int(m.depth.Load()),

@@ -65,7 +65,7 @@ func TestStragglerReport(t *testing.T) {
 				t.Fatalf("report %d: %+v", i, r)
 			}
 			s := r.Stragglers[0]
-			if s.ID != slow.ID() || s.Name != "slow" || s.Context != slow || s.Depth != 7 {
+			if s.ID != slow.ID() || s.Name != "slow" || s.Context.Value() != slow || s.Depth != 7 {
 				t.Errorf("names %+v", s)
 			}
 			if !strings.HasSuffix(s.Created.Function, "TestStragglerReport.func1") || !strings.HasSuffix(s.Created.File, "straggler_test.go") {

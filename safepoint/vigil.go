@@ -21,7 +21,7 @@ type vigil struct {
 	holds     *member // a context of the waiter's own that it seems to wait for
 	certain   int     // how many times in a row it looked guilty
 
-	due     time.Duration // when stragglers are reported next
+	due     time.Duration // when stragglers are reported, and lost contexts looked for, next
 	reports int
 }
 

@@ -65,7 +65,7 @@ func NewWorld(o *Options) *World {
 		w.within = []string{"github.com/midden-gc/midden."}
 	}
 	if w.straggler == 0 {
-		w.straggler = time.Second
+		w.straggler = defaultStragglerTimeout
 	}
 	w.tracing = w.log != nil && w.log.Enabled(background, LevelTrace)
 	return w
