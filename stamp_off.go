@@ -14,7 +14,6 @@ type stamp struct{}
 func (stamp) check(object.Word, func() string)                                {}
 func (stamp) checkStore(*Mutator, unsafe.Pointer, object.Word, func() string) {}
 func (stamp) checkHeap(*Mutator, object.Word, func() string)                  {}
-func stampOf(object.Word) stamp                                               { return stamp{} }
 func (r Ref[T]) stamped() Ref[T]                                              { return r }
 func (a AnyRef) stamped() AnyRef                                              { return a }
 
