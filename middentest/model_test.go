@@ -24,7 +24,10 @@ func programs(n, length int) (all [][]byte) {
 }
 
 func TestModel(t *testing.T) {
-	n := 60
+	n := 120
+	if middentest.RaceEnabled {
+		n = 18
+	}
 	if testing.Short() {
 		n = 12
 	}

@@ -122,8 +122,11 @@ func (s *suite) reserveUntilFull(t *testing.T) {
 		random := rand.New(rand.NewPCG(3, uint64(mode)))
 		m.Scope()
 		var granted int64
+		n := int64(70_000)
+		if s.stress.EverySafepoint {
+			n = limit / 8 // fewer collections
+		}
 		for {
-			const n = 70_000
 			if err := m.Reserve(n); err != nil {
 				if !errors.Is(err, midden.ErrLimit) {
 					t.Fatalf("Reserve: %v", err)

@@ -145,7 +145,7 @@ func (s *suite) size(n int) int {
 		n /= 10
 	}
 	if raceEnabled {
-		n /= 4
+		n /= 8
 	}
 	if s.stress.EverySafepoint {
 		n /= 10
