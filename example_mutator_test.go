@@ -70,7 +70,7 @@ func ExampleMutator_Collect() {
 // Reserve turns running out of memory into an error at one place. The allocations
 // that follow, up to the next safepoint, cannot fail.
 func ExampleMutator_Reserve() {
-	type node struct{ left, right midden.Field[node] }
+	type node struct{ next midden.Field[node] }
 	h := must(midden.NewHeap(&midden.Options{Limit: 1 << 20}))
 	defer h.Close()
 	m := h.NewMutator()
@@ -82,7 +82,7 @@ func ExampleMutator_Reserve() {
 		}
 		var r midden.Ref[node]
 		for range nodes {
-			r = midden.Alloc(m, node{left: midden.FieldOf(r)})
+			r = midden.Alloc(m, node{midden.FieldOf(r)})
 		}
 		return nil
 	}
