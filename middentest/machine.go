@@ -39,6 +39,7 @@ type machine struct {
 	tracers  stack // added to the heap
 	external int64
 	lastID   int64
+	blobs    int // bytes in blobs so far
 }
 
 // An actor is a mutator and its roots.
@@ -146,23 +147,29 @@ func (mc *machine) close() {
 	mc.tracers = stack{}
 }
 
-// check compares everything that the machine can reach with the model.
+// check compares everything that the active mutator may look at with the model.
 func (mc *machine) check(m *matcher) {
 	for _, h := range mc.handles {
 		m.match(h.get(mc.now.m), h.shadow)
 	}
-	for _, a := range mc.actors {
-		for _, f := range a.scopes {
-			for _, l := range f.locals {
-				m.match(l.get(mc.now.m), l.shadow)
-			}
-		}
-		for i, r := range a.tracers.refs {
-			m.match(r, a.tracers.shadows[i])
+	for _, f := range mc.now.scopes {
+		for _, l := range f.locals {
+			m.match(l.get(mc.now.m), l.shadow)
 		}
 	}
-	for i, r := range mc.tracers.refs {
-		m.match(r, mc.tracers.shadows[i])
+	for _, tracers := range []*stack{&mc.tracers, &mc.now.tracers} {
+		for i, r := range tracers.refs {
+			m.match(r, tracers.shadows[i])
+		}
+	}
+}
+
+// checkAll does it with each mutator in turn. All of them are frozen, and nobody collects.
+func (mc *machine) checkAll(m *matcher) {
+	for _, mc.now = range mc.actors {
+		mc.now.m.Unfreeze()
+		mc.check(m)
+		mc.now.m.Freeze()
 	}
 }
 
@@ -305,9 +312,13 @@ func (mc *machine) newText() {
 	}
 }
 
-// newBlob allocates from a few bytes to more than there are in a block.
+// newBlob allocates from a few bytes to more than there are in a block. A program that does little else
+// gets small ones after a while, or it would take for ever.
 func (mc *machine) newBlob() {
-	n := mc.next() << (mc.below(11))
+	n := mc.next() << mc.below(11)
+	if mc.blobs += n; mc.blobs > 2*mib {
+		n &= 0xff
+	}
 	s := &shadow{shape: blobShape, bytes: mc.contents(n)}
 	var a midden.AnyRef
 	refusal(func() {
@@ -582,6 +593,7 @@ func (mc *machine) switchMutator() {
 		mc.now.m.Freeze()
 		mc.now = next
 		next.m.Unfreeze()
+		mc.check(newMatcher())
 	}
 }
 

@@ -90,9 +90,7 @@ func runPrograms(t testing.TB, h *midden.Heap, programs [][]byte, frees bool) er
 	stats := h.Stats()
 	all := newMatcher()
 	for _, mc := range append(machines, first) {
-		mc.now.m.Unfreeze()
-		mc.check(all)
-		mc.now.m.Freeze()
+		mc.checkAll(all)
 	}
 	// An object may cost as much again as it has, and a piece of a line and a page.
 	cost, count := all.cost(), int64(len(all.object))
