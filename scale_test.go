@@ -7,7 +7,10 @@ import (
 	"github.com/midden-gc/midden"
 )
 
+// leaf stays nil inside; it has slots because most objects do.
 type leaf struct{ left, right midden.Field[leaf] }
+
+var _ = func(l *leaf) [2]bool { return [2]bool{l.left.Load().IsNil(), l.right.Load().IsNil()} }
 
 // goHeap returns the bytes that live on Go's heap.
 func goHeap() int64 {

@@ -148,8 +148,8 @@ func (c *Context) unfreezeHeld(s status) {
 }
 
 // Close takes the context out of the world for good, active or frozen. A
-// frozen one waits for a pause that is on to end, since that may be looking
-// at it; it panics with ErrCollecting, ErrPrevented or ErrActive like
+// frozen one waits for a pause that runs to end, since that may be looking at
+// it; it panics with ErrCollecting, ErrPrevented or ErrActive like
 // Unfreeze. Closing it again does nothing.
 func (c *Context) Close() {
 	m := c.m
@@ -164,7 +164,7 @@ func (c *Context) Close() {
 	borrowed := !s.holds()
 	if borrowed {
 		// The registry changes only in the hands of a holder.
-		switch err := w.enter("close it after the pause"); {
+		switch err := w.borrow(); {
 		case err == nil:
 		case w.Damaged() != nil:
 			borrowed = false // no pause will ever look at the registry

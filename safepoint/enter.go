@@ -55,6 +55,23 @@ func (w *World) enterSlow(cure string) error {
 	return nil
 }
 
+// borrow takes a share to close a frozen context with. A pause that has not begun
+// to run looks at nothing yet, and waits for this share like for any other; so
+// the caller may have an active context that the pause waits for.
+func (w *World) borrow() error {
+	if w.tryEnter() {
+		return nil
+	}
+	w.mu.Lock()
+	if p := w.cur; p != nil && p.phase.Load() == phaseWaiting && w.damage == nil {
+		w.gate.add(1, w.single)
+		w.mu.Unlock()
+		return nil
+	}
+	w.mu.Unlock()
+	return w.enterSlow("close it after the pause")
+}
+
 // await waits until p has ended, and has handed over the share that the
 // caller has queued for. It fails if it finds that the caller waits for
 // itself; the share is forgone then.
