@@ -227,9 +227,9 @@ func TestCloseFrozen(t *testing.T) {
 		collect.waits(t)
 		start(f.Close).now(t) // the pause waits for b, and looks at nothing yet
 		held := start(func() { ok(t, b.Safepoint(never(t))) })
+		held.waits(t)
 		closeG := start(g.Close) // the pause runs
 		closeG.waits(t)
-		held.waits(t)
 		close(release)
 		for _, k := range []*task{collect, closeG, held} {
 			k.now(t)
