@@ -12,6 +12,7 @@ var barrierTests = []test{
 	{"OldRoots", 0, (*suite).oldRoots},
 	{"ManyStores", 0, (*suite).manyStores},
 	{"Overwritten", frees, (*suite).overwritten},
+	{"Omitted", generations, (*suite).omitted},
 	{"Assign", 0, (*suite).assign},
 	{"Atomics", 0, (*suite).atomics},
 	{"BetweenMutators", 0, (*suite).betweenMutators},
@@ -178,6 +179,20 @@ func (s *suite) overwritten(t *testing.T) {
 	if live := h.Stats().Live; live > before+1_000_000 {
 		t.Errorf("%d bytes live after 10 MB were overwritten, %d before", live, before)
 	}
+}
+
+// omitted checks that the verifier finds a slot that was written without Store.
+func (s *suite) omitted(t *testing.T) {
+	if !s.stress.Verify {
+		t.Skip("only under Stress.Verify")
+	}
+	h := s.open(t, midden.Options{}) // and left alone: it is damaged
+	m := h.NewMutator()
+	m.Scope()
+	old := midden.NewLocal(m, newNode(m, 0))
+	age(t, m)
+	*old.Ptr() = node{ID: 1, Next: midden.FieldOf(newNode(m, 2))}
+	panics(t, "a minor collection after a plain assignment to an old object", func() { _ = m.Collect(midden.KindMinor) }, "midden: ")
 }
 
 // assign checks that Assign writes what a plain assignment would, and nothing else.

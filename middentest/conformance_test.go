@@ -10,18 +10,27 @@ import (
 	"github.com/midden-gc/midden/middentest"
 )
 
-// collectors is every collector of this module.
+// collectors is every collector of this module, and every variant that collects in another way.
 var collectors = []struct {
 	name string
 	new  func() collector.Collector
 }{
 	{"immix", func() collector.Collector { return immix.New(nil) }},
+	{"immix-full", func() collector.Collector { return immix.New(&immix.Options{FullOnly: true}) }},
 	{"semispace", func() collector.Collector { return semispace.New(nil) }},
 	{"epsilon", func() collector.Collector { return epsilon.New(nil) }},
 }
 
-func TestConformance(t *testing.T) {
+// withEach runs f for every collector.
+func withEach(t *testing.T, f func(t *testing.T, newCollector func() collector.Collector)) {
 	for _, c := range collectors {
-		t.Run(c.name, func(t *testing.T) { middentest.Run(t, c.new) })
+		if c.name == "immix-full" && (testing.Short() || middentest.RaceEnabled) {
+			continue // it has no code of its own that the others have not
+		}
+		t.Run(c.name, func(t *testing.T) { f(t, c.new) })
 	}
+}
+
+func TestConformance(t *testing.T) {
+	withEach(t, middentest.Run)
 }

@@ -13,6 +13,7 @@ var freeingTests = []test{
 	{"DeepList", 0, (*suite).deepList},
 	{"WideArray", 0, (*suite).wideArray},
 	{"LiveFalls", frees, (*suite).liveFalls},
+	{"MinorFrees", frees, (*suite).minorFrees},
 	{"Cycles", frees, (*suite).cyclicGarbage},
 	{"Partly", frees, (*suite).partlyFreed},
 	{"Churn", frees, (*suite).churn},
@@ -99,6 +100,26 @@ func (s *suite) liveFalls(t *testing.T) {
 			t.Errorf("%s: %d bytes used after everything was dropped, %d at the start", sort.name, gone.Used, empty.Used)
 		}
 	}
+}
+
+// minorFrees checks that a minor collection frees what died young.
+func (s *suite) minorFrees(t *testing.T) {
+	h, m := s.alone(t)
+	scope := m.Scope()
+	defer scope.Close()
+	l := midden.NewLocal(m, newList(m, 1000))
+	age(t, m)
+	for range 5 {
+		before := h.Stats()
+		litter(m, 50_000)
+		midden.NewArray[byte](m, mib)
+		collect(t, m, midden.KindMinor)
+		after := h.Stats()
+		if after.Live > before.Live+64<<10 || after.Used > before.Used+512<<10 {
+			t.Errorf("before %+v, after 3 MB of garbage and a minor collection %+v", before, after)
+		}
+	}
+	checkList(t, "what is kept", l.Get(), 1000)
 }
 
 // cyclicGarbage drops rings whose nodes all refer to each other.

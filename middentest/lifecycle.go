@@ -16,6 +16,7 @@ var lifecycleTests = []test{
 	{"SingleMutator", 0, (*suite).singleMutator},
 	{"SingleMutatorWorks", 0, (*suite).singleMutatorWorks},
 	{"Isolation", 0, (*suite).isolation},
+	{"SharedCollector", 0, (*suite).sharedCollector},
 }
 
 func (s *suite) badOptions(t *testing.T) {
@@ -201,5 +202,35 @@ func (s *suite) isolation(t *testing.T) {
 	equal(t, "cycles of the first heap", cycles(h1), before.Minor+before.Full)
 	if s.can&frees != 0 && cycles(h2) == 0 {
 		t.Error("the second heap had no cycle")
+	}
+}
+
+// sharedCollector checks that one collector, which is an algorithm and its options, serves many heaps.
+func (s *suite) sharedCollector(t *testing.T) {
+	c := s.newCollector()
+	var locals []midden.Local[node]
+	var mutators []*midden.Mutator
+	for id := range 5 {
+		h, err := midden.NewHeap(&midden.Options{Collector: c, Stress: s.stress})
+		if err != nil {
+			t.Fatalf("NewHeap: %v", err)
+		}
+		m := h.NewMutator()
+		m.Scope()
+		locals = append(locals, midden.NewLocal(m, newNode(m, int64(id))))
+		mutators = append(mutators, m)
+		defer func() {
+			m.Close()
+			if err := h.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+		}()
+	}
+	for range 3 {
+		for id, m := range mutators {
+			collect(t, m, kinds[id%len(kinds)])
+			litter(m, 1000)
+			checkNode(t, "local", locals[id].Get(), int64(id))
+		}
 	}
 }

@@ -19,6 +19,9 @@ func Run(t *testing.T, newCollector func() collector.Collector) {
 	if constraints.Moves {
 		s.can |= moves
 	}
+	if constraints.Generations {
+		s.can |= generations
+	}
 	t.Run("plain", s.run)
 	s.stress = midden.Stress{EverySafepoint: true, Verify: true, Poison: true, Move: true}
 	t.Run("stressed", s.run)
@@ -34,6 +37,8 @@ const (
 	frees ability = 1 << iota
 	// moves: objects may move, and under midden.Stress.Move small ones do in every collection.
 	moves
+	// generations: minor collections rely on the write barrier.
+	generations
 )
 
 // A suite is what the tests of one run share.
