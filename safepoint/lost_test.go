@@ -174,6 +174,48 @@ func TestContextIsNotLostDuringItsLastCall(t *testing.T) {
 	a.Close()
 }
 
+// I8: a lost context stays in the registry while a pause runs, which may be
+// looking at it.
+func TestContextLostDuringAPause(t *testing.T) {
+	w := NewWorld(nil)
+	kept := make(chan *Context, 1)
+	kept <- w.NewContext()
+	a := w.NewContext()
+	func() {
+		c := <-kept
+		c.Freeze()
+		kept <- c
+	}()
+	ok(t, a.Collect(background, 1, func(*Pause) error {
+		<-kept // the last reference
+		for range 20 {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+			if s := w.Stats(); s.Contexts != 2 || s.Lost != 0 {
+				t.Fatalf("taken out while the pause runs: %+v", s)
+			}
+		}
+		return nil
+	}))
+	if s := w.Stats(); s.Contexts != 1 || s.Lost != 1 {
+		t.Errorf("not found after the pause: %+v", s)
+	}
+	atRest(t, w, 1)
+	a.Close()
+}
+
+// A goroutine that has lost an active context, and then waits for a pause that
+// waits for that, is not accused of holding it.
+func TestLoserIsNotAccused(t *testing.T) {
+	w := NewWorld(&Options{StragglerTimeout: time.Hour})
+	lose(w, func(*Context) {})
+	ok(t, w.Collect(background, 1, nothing))
+	if n := w.Stats().Lost; n != 1 {
+		t.Errorf("%d contexts lost, want 1", n)
+	}
+	atRest(t, w, 0)
+}
+
 // A world and its contexts that nobody refers to any more are garbage.
 func TestWorldIsCollected(t *testing.T) {
 	var gone atomic.Bool

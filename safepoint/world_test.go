@@ -1,6 +1,7 @@
 package safepoint_test
 
 import (
+	"slices"
 	"testing"
 
 	. "github.com/midden-gc/midden/safepoint"
@@ -43,4 +44,50 @@ func TestOneContextCollectsAlone(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Pauses visit the contexts in order of creation, whatever has been closed in
+// between.
+func TestContextsInOrder(t *testing.T) {
+	w := NewWorld(nil)
+	var all []*Context
+	for range 6 {
+		c := w.NewContext()
+		c.Freeze()
+		all = append(all, c)
+	}
+	visit := func() (ids []uint64) {
+		ok(t, w.Collect(background, 1, func(p *Pause) error {
+			for c := range p.Contexts() {
+				ids = append(ids, c.ID())
+			}
+			for range p.Contexts() {
+				break
+			}
+			return nil
+		}))
+		return ids
+	}
+	if ids := visit(); !slices.Equal(ids, []uint64{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("visited %v", ids)
+	}
+	for _, i := range []int{0, 2, 5} { // first, middle, last
+		all[i].Close()
+	}
+	if ids := visit(); !slices.Equal(ids, []uint64{2, 4, 5}) {
+		t.Errorf("visited %v", ids)
+	}
+	last := w.NewContext()
+	last.Freeze()
+	if ids := visit(); !slices.Equal(ids, []uint64{2, 4, 5, 7}) {
+		t.Errorf("visited %v", ids)
+	}
+	is(t, w.Close(), ErrContexts) // frozen ones are open
+	for _, c := range []*Context{all[1], all[3], all[4], last} {
+		c.Close()
+	}
+	if ids := visit(); len(ids) != 0 {
+		t.Errorf("visited %v", ids)
+	}
+	ok(t, w.Close())
 }
