@@ -72,12 +72,8 @@ func (s *rememberedSet) each(visit func(*object.Word)) {
 	}
 }
 
-// clear empties the set, and forgets its memory too if that is more than little.
+// clear empties the set and gives its memory back.
 func (s *rememberedSet) clear() {
-	if cap(s.slots) <= minRemembered {
-		s.slots = s.slots[:0]
-		return
-	}
 	s.space.ChargeSet(-8 * int64(cap(s.slots)))
 	s.slots = nil
 }

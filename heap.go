@@ -89,6 +89,7 @@ func (h *Heap) Close() error {
 		return translate(err)
 	}
 	h.stamps.close(h)
+	h.remembered.reset(nil)
 	h.space.Close()
 	return nil
 }

@@ -190,7 +190,7 @@ func (s *Space) closeLarge() {
 	for _, o := range l.objects {
 		o.clearMarks()
 		first := cage.BlockOf(cage.At(o.at))
-		for i := range o.bytes / cage.BlockSize {
+		for i := range pagesOf(o.bytes) / pagesPerBlock {
 			blocks = append(blocks, first+cage.Block(i))
 		}
 	}
