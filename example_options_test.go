@@ -72,7 +72,7 @@ func ExampleStress() {
 func ExampleListener() {
 	h := must(midden.NewHeap(&midden.Options{Listener: &midden.Listener{
 		Cycle: func(c midden.CycleInfo) {
-			fmt.Println("cycle", c.Number, c.Kind, "pause known:", c.Pause > 0)
+			fmt.Println("cycle", c.Number, c.Kind, "live:", c.Live)
 		},
 	}}))
 	defer h.Close()
@@ -82,7 +82,7 @@ func ExampleListener() {
 	if err := m.Collect(midden.KindFull); err != nil {
 		fmt.Println(err)
 	}
-	// Output: cycle 1 full pause known: true
+	// Output: cycle 1 full live: 0
 }
 
 // CycleInfo says what a cycle found and freed.
