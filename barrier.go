@@ -40,6 +40,7 @@ func panicStoreOutside() {
 type rememberedSet struct {
 	slots []uint64 // in bytes from the base of the cage
 	space *space.Space
+	open  bool // its mutator is, as of the present cycle
 }
 
 const minRemembered = 64
@@ -72,8 +73,18 @@ func (s *rememberedSet) each(visit func(*object.Word)) {
 	}
 }
 
-// clear empties the set and gives its memory back.
+// clear empties the set for the next cycle. Its memory is kept if a good part of
+// it was needed.
 func (s *rememberedSet) clear() {
+	if len(s.slots) < cap(s.slots)/4 {
+		s.drop()
+		return
+	}
+	s.slots = s.slots[:0]
+}
+
+// drop empties the set and gives its memory back.
+func (s *rememberedSet) drop() {
 	s.space.ChargeSet(-8 * int64(cap(s.slots)))
 	s.slots = nil
 }
@@ -103,12 +114,22 @@ func (ss *rememberedSets) reset(open []*Mutator) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for _, s := range ss.sets {
-		s.clear()
+		s.open = false
 	}
-	ss.sets = ss.sets[:0]
 	for _, m := range open {
-		ss.sets = append(ss.sets, m.remembered)
+		m.remembered.open = true
 	}
+	kept := ss.sets[:0]
+	for _, s := range ss.sets {
+		if s.open {
+			s.clear()
+			kept = append(kept, s)
+		} else {
+			s.drop()
+		}
+	}
+	clear(ss.sets[len(kept):])
+	ss.sets = kept
 }
 
 // barriers applies the barrier to every slot of n values of type t at p.
