@@ -25,6 +25,9 @@ var (
 	// ErrCollecting is given for a call into a heap from inside its own
 	// collection.
 	ErrCollecting = errors.New("midden: called from inside the heap's own collection")
+	// ErrActive is given for a call that waits for all mutators of the heap, by a
+	// goroutine that has an active one.
+	ErrActive = errors.New("midden: the goroutine has an active mutator of this heap: call the mutator's method of the same name, or freeze it first")
 	// ErrPrevented is given by Mutator.Collect inside PreventCollection.
 	ErrPrevented = errors.New("midden: collection is prevented by the mutator that asks for it")
 )
@@ -61,6 +64,7 @@ var worldErrors = [...]struct{ world, heap error }{
 	{safepoint.ErrSingle, ErrSingleMutator},
 	{safepoint.ErrCollecting, ErrCollecting},
 	{safepoint.ErrPrevented, ErrPrevented},
+	{safepoint.ErrActive, ErrActive},
 	{safepoint.ErrDamaged, ErrDamaged},
 }
 

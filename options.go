@@ -33,8 +33,9 @@ type Options struct {
 	// Collector is the algorithm; nil means immix.New(nil).
 	Collector collector.Collector
 	// Limit is a hard limit in bytes on what the heap uses: blocks and pages
-	// held, and what AddExternal notes. 0 means none. A copying collector may
-	// exceed it during a cycle.
+	// held, remembered sets, and what AddExternal notes. 0 means none. No
+	// allocation passes it. Remembered sets and AddExternal can, and leave less
+	// for allocation then; and a copying collector may during a cycle.
 	Limit int64
 	// Sizer decides when to collect; nil means GrowBy(2).
 	Sizer Sizer

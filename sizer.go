@@ -6,22 +6,24 @@ import (
 	"github.com/midden-gc/midden/internal/pacer"
 )
 
-// Sizer decides when a heap is collected next.
+// Sizer decides when a heap is collected fully. Minor cycles, where the collector
+// has them, come in between, and are not its business.
 type Sizer interface {
-	// Next returns how large the heap may grow, in bytes of objects, before a
-	// cycle is wanted. It is called after each cycle with the world stopped, and
-	// once for the new heap. The limit of the heap is applied to the result.
+	// Next returns how large the heap may grow, in bytes of objects and External,
+	// before a full cycle is wanted. It is called after each full cycle with the
+	// world stopped, and once for the new heap. The limit of the heap is applied
+	// to the result.
 	Next(Measurement) int64
 }
 
-// Measurement is what a Sizer learns of the last cycle.
+// Measurement is what a Sizer learns of the last full cycle.
 type Measurement struct {
 	Live  int64 // bytes that live
 	Used  int64 // bytes of blocks and pages that hold them, and External
 	Limit int64 // Options.Limit; 0: none
 }
 
-// GrowBy collects when the heap has grown to factor times what lived after the
+// GrowBy collects fully when the heap has grown to factor times what lived after the
 // last cycle, and to 4 MiB at least. GrowBy(2) is like GOGC=100. The factor must
 // be above 1.
 func GrowBy(factor float64) Sizer { return growBy(factor) }
@@ -37,7 +39,7 @@ func (g growBy) valid() error {
 	return nil
 }
 
-// Fixed collects when so many bytes are in use, however many of them live.
+// Fixed collects fully when so many bytes are in use, however many of them live.
 func Fixed(bytes int64) Sizer { return fixed(bytes) }
 
 type fixed int64

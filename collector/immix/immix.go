@@ -8,7 +8,7 @@
 // run of unmarked lines is a hole in which mutators allocate again. Objects stay
 // where they are.
 //
-// Generations come from sticky marks (Demmers et al., "Combining generational and
+// Generations come from sticky marks (Demers et al., "Combining generational and
 // conservative garbage collection", POPL 1990; Blackburn and McKinley's sticky
 // Immix): a minor cycle does not clear the marks. What survived before counts as
 // living, and the trace stops at it; it begins at the roots, and at the slots of

@@ -15,6 +15,7 @@ type pool struct {
 	mu      sync.Mutex
 	cond    sync.Cond
 	chunks  [][]object.Word // parts of stacks
+	spare   [][]object.Word // chunks to be used again
 	spans   []span
 	waiting int
 	started int
@@ -28,6 +29,18 @@ type pool struct {
 func (p *pool) reset(workers int) {
 	p.waiting, p.started, p.max, p.done = 0, 1, workers, false
 	p.hungry.Store(int32(workers - 1))
+}
+
+// chunk returns an empty chunk.
+func (p *pool) chunk() []object.Word {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.spare); n > 0 {
+		c := p.spare[n-1]
+		p.spare = p.spare[:n-1]
+		return c
+	}
+	return nil
 }
 
 // give hands work to a worker that has none.
@@ -64,6 +77,7 @@ func (p *pool) take(w *worker) bool {
 	for !p.done {
 		if n := len(p.chunks); n > 0 {
 			w.stack = append(w.stack, p.chunks[n-1]...)
+			p.spare = append(p.spare, p.chunks[n-1][:0])
 			p.chunks = p.chunks[:n-1]
 			return true
 		}

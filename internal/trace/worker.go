@@ -15,7 +15,7 @@ const (
 	// whether another has run dry.
 	shareEvery = 128
 	// worthSharing is how deep a stack must be before half of it is given away.
-	worthSharing = 64
+	worthSharing = 256
 	// maxChunk bounds what is given away at once.
 	maxChunk = 4096
 	// spanSlots is how many slots of a large array are scanned at a time.
@@ -186,7 +186,7 @@ func (w *worker) share() {
 	var chunk []object.Word
 	if n := len(w.stack); n >= worthSharing {
 		k := min(n/2, maxChunk)
-		chunk = slices.Clone(w.stack[:k])
+		chunk = append(w.t.pool.chunk(), w.stack[:k]...)
 		w.stack = slices.Delete(w.stack, 0, k)
 	}
 	var spans []span
