@@ -144,7 +144,7 @@ func TestWaitingInsideWorldPrevent(t *testing.T) {
 			stop.waits(t)
 			panicsWith(t, ErrPrevented, func() { w.NewContext() })
 			panicsWith(t, ErrPrevented, frozen.Unfreeze)
-			frozen.Close() // the pause has looked at nothing yet
+			frozen.Close()               // the pause has looked at nothing yet
 			ok(t, c.Safepoint(never(t))) // does not stop
 			c.Close()
 		})
