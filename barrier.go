@@ -40,7 +40,9 @@ func panicStoreOutside() {
 type rememberedSet struct {
 	slots []uint64 // in bytes from the base of the cage
 	space *space.Space
-	open  bool // its mutator is, as of the present cycle
+	all   *rememberedSets // of the heap
+	known bool            // it is among them: it has had a slot since the last cycle
+	open  bool            // its mutator is, as of the present cycle
 }
 
 const minRemembered = 64
@@ -55,6 +57,10 @@ func (s *rememberedSet) add(off uintptr) {
 // makeRoom drops duplicates, and lets the set grow only if that was not enough.
 // What it takes counts to the limit.
 func (s *rememberedSet) makeRoom() {
+	if !s.known {
+		s.known = true
+		s.all.add(s)
+	}
 	slices.Sort(s.slots)
 	s.slots = slices.Compact(s.slots)
 	if 2*len(s.slots) < cap(s.slots) {
@@ -89,7 +95,8 @@ func (s *rememberedSet) drop() {
 	s.slots = nil
 }
 
-// rememberedSets are those of all mutators that were open since the last cycle.
+// rememberedSets are those that mutators have put a slot into since the last
+// cycle.
 type rememberedSets struct {
 	mu   sync.Mutex
 	sets []*rememberedSet
@@ -123,9 +130,11 @@ func (ss *rememberedSets) reset(open []*Mutator) {
 	for _, s := range ss.sets {
 		if s.open {
 			s.clear()
-			kept = append(kept, s)
 		} else {
 			s.drop()
+		}
+		if s.known = s.slots != nil; s.known {
+			kept = append(kept, s)
 		}
 	}
 	clear(ss.sets[len(kept):])

@@ -47,8 +47,7 @@ var always = func() *atomic.Uint32 {
 }()
 
 func (h *Heap) newMutator(c *safepoint.Context) *Mutator {
-	m := &Mutator{heap: h, ctx: c, remembered: &rememberedSet{space: h.space}}
-	h.remembered.add(m.remembered)
+	m := &Mutator{heap: h, ctx: c, remembered: &rememberedSet{space: h.space, all: &h.remembered}}
 	m.poll = h.pollFlag()
 	c.SetData(m)
 	return m

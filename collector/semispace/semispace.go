@@ -40,13 +40,15 @@ type instance struct {
 
 // Collect copies what can be reached and frees the rest.
 func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
-	i.epoch++
-	if i.epoch == 0 {
-		i.epoch = 1
-	}
 	cp, err := i.space.BeginCopy()
 	if err != nil {
 		return collector.Result{}, err
+	}
+	// Whatever lived after the last cycle has its epoch. After 255 comes 1: 0 is
+	// for the new-born.
+	i.epoch++
+	if i.epoch == 0 {
+		i.epoch = 1
 	}
 	e := evacuation{copy: cp, scans: object.Scans(), epoch: i.epoch}
 	c.Roots(e.update)

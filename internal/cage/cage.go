@@ -179,16 +179,9 @@ func Acquire(n int, owner uint32) (Block, error) {
 	defer cage.mu.Unlock()
 	b, ok := takeFree(n)
 	if !ok {
-		if uintptr(n) > uintptr(cage.limit-cage.top) {
-			return 0, ErrExhausted
-		}
-		b = cage.top
-		if err := commitUpTo(b + Block(n)); err != nil {
+		var err error
+		if b, err = takeNew(n); err != nil {
 			return 0, err
-		}
-		cage.top += Block(n)
-		for len(cage.free)*64 < int(cage.top) {
-			cage.free = append(cage.free, 0)
 		}
 	}
 	if err := sysReuse(b.Address(), uintptr(n)<<BlockShift); err != nil {
@@ -229,6 +222,30 @@ func Free() int {
 }
 
 func ownerOf(b Block) *uint32 { return (*uint32)(unsafe.Add(cage.owners, uintptr(b)*4)) }
+
+// takeNew takes a run of n blocks that ends above all that was ever handed out.
+// It begins with the free blocks just below that, if there are any.
+func takeNew(n int) (Block, error) {
+	b := cage.top
+	for cage.top-b < Block(n) && isFree(b-1) {
+		b--
+	}
+	if uintptr(n) > uintptr(cage.limit-b) {
+		return 0, ErrExhausted
+	}
+	end := b + Block(n)
+	if err := commitUpTo(end); err != nil {
+		return 0, err
+	}
+	for i := b; i < cage.top; i++ {
+		setTaken(i)
+	}
+	cage.top = end
+	for len(cage.free)*64 < int(cage.top) {
+		cage.free = append(cage.free, 0)
+	}
+	return b, nil
+}
 
 // commitUpTo makes all blocks below end accessible, and their part of the side
 // tables. It works in chunks that extend one mapping, because each change of
@@ -331,7 +348,7 @@ func giveFree(b Block, n int) {
 	}
 }
 
-func isFree(b Block) bool { return cage.free[b/64]>>(b%64)&1 != 0 }
+func isFree(b Block) bool { return int(b/64) < len(cage.free) && cage.free[b/64]>>(b%64)&1 != 0 }
 
 func setTaken(b Block) {
 	cage.free[b/64] &^= 1 << (b % 64)

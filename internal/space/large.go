@@ -61,7 +61,7 @@ func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error
 	}
 	at, dirty, err := s.placeLarge(pagesOf(bytes))
 	if err != nil {
-		s.Budget.refund(size)
+		s.uncharge(b, size)
 		s.mu.Unlock()
 		return 0, err
 	}
@@ -159,6 +159,19 @@ func (s *Space) sweepLarge(alive func(at uintptr) bool) (live int64) {
 		}
 	}
 	return l.live
+}
+
+// poison overwrites the free pages of shared blocks.
+func (l *largeObjects) poison(with byte) {
+	for b, p := range l.pages {
+		for i := range pagesPerBlock {
+			if p.taken>>i&1 == 0 {
+				fill(unsafe.Add(b.Address(), i*PageSize), PageSize, with)
+			}
+		}
+		p.dirty = 0xff
+		l.pages[b] = p
+	}
 }
 
 func (s *Space) freeLarge(o largeObject) {

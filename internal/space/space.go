@@ -123,7 +123,7 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 	}
 	s.count(b)
 	need := (units + unitsPerLine - 1) / unitsPerLine
-	most := max(b.nextQuantum(), need)
+	most := max(b.nextLines(), need)
 	s.mu.Lock()
 	s.giveBackOverflow(b)
 	p, err := s.freePiece(b, need, most)
@@ -144,10 +144,11 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 // claim gives b the next lines to allocate in.
 func (s *Space) claim(b *Buffer) error {
 	s.count(b)
+	lines := b.nextLines()
 	s.mu.Lock()
 	p, err := s.nextPiece(b)
 	if err == nil {
-		p = s.cut(p, b.nextQuantum())
+		p = s.cut(p, lines)
 	}
 	s.mu.Unlock()
 	s.checkThreshold()
@@ -158,11 +159,14 @@ func (s *Space) claim(b *Buffer) error {
 	return nil
 }
 
-// nextQuantum returns how many lines b may claim now, and lets it claim more
-// the next time.
-func (b *Buffer) nextQuantum() uintptr {
+// nextLines returns how many lines b may claim now, and lets it claim more the
+// next time. Blocks that were reserved for b it takes whole.
+func (b *Buffer) nextLines() uintptr {
 	q := max(b.quantum, minQuantum)
 	b.quantum = min(2*q, cage.LinesPerBlock)
+	if b.credit > 0 {
+		return cage.LinesPerBlock
+	}
 	return q
 }
 
@@ -237,7 +241,7 @@ func (s *Space) freeBlock(b *Buffer) (piece, error) {
 	}
 	block, clean, err := s.obtain()
 	if err != nil {
-		s.Budget.refund(cage.BlockSize)
+		s.uncharge(b, cage.BlockSize)
 		return piece{}, err
 	}
 	s.claimed = append(s.claimed, s.place(block))
@@ -283,6 +287,16 @@ func (s *Space) charge(b *Buffer, bytes int64) bool {
 	b.credit -= fromCredit
 	s.Budget.reserved.Add(-fromCredit)
 	return true
+}
+
+// uncharge undoes charge, as far as possible in favour of b's reserve.
+func (s *Space) uncharge(b *Buffer, bytes int64) {
+	if b.credit == 0 {
+		s.Budget.refund(bytes)
+		return
+	}
+	b.credit += bytes
+	s.Budget.reserved.Add(bytes)
 }
 
 // Reserve sets aside enough of the budget that b can allocate any mix of
@@ -475,6 +489,7 @@ func (s *Space) Poison(b byte, lines bool) {
 	for _, block := range s.free {
 		fill(block.Address(), cage.BlockSize, b)
 	}
+	s.large.poison(b)
 }
 
 func fill(p unsafe.Pointer, n int, b byte) {

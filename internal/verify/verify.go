@@ -95,15 +95,20 @@ func (c *Config) look(f found, lines map[uintptr]bool, large *int64) error {
 	} else if start>>cage.BlockShift != (end-1)>>cage.BlockShift {
 		return fmt.Errorf("its %d bytes reach past its block: header %#x", bytes, uint64(h))
 	}
-	if !c.Lines || h&object.Large != 0 {
+	if !c.Lines {
 		return nil
+	}
+	if h&object.Large != 0 && len(object.ByID(h.Type()).Slots) == 0 {
+		end = start + 1 // it marks its first line only
 	}
 	for line := start >> cage.LineShift; line <= (end-1)>>cage.LineShift; line++ {
 		// Lines is the cage's table, a byte for each line of the cage.
 		if *(*uint8)(unsafe.Add(cage.Lines, line)) == 0 {
 			return fmt.Errorf("it touches line %#x, which is not marked", line)
 		}
-		lines[line] = true
+		if h&object.Large == 0 {
+			lines[line] = true
+		}
 	}
 	return nil
 }
