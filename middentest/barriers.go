@@ -8,6 +8,7 @@ import (
 
 var barrierTests = []test{
 	{"OldToYoung", 0, (*suite).oldToYoung},
+	{"OldAnyFields", 0, (*suite).oldAnyFields},
 	{"OldArrays", 0, (*suite).oldArrays},
 	{"OldRoots", 0, (*suite).oldRoots},
 	{"ManyStores", 0, (*suite).manyStores},
@@ -65,6 +66,32 @@ func (s *suite) oldToYoung(t *testing.T) {
 	}
 }
 
+// oldAnyFields does the same for every way to store to an AnyField.
+func (s *suite) oldAnyFields(t *testing.T) {
+	_, m := s.alone(t)
+	scope := m.Scope()
+	defer scope.Close()
+	old := midden.NewLocal(m, midden.New[cell](m))
+	age(t, m)
+	field := func() *midden.AnyField { return &old.Ptr().Inner.Any }
+	for id := range int64(20) {
+		for what, store := range map[string]func(a midden.AnyRef){
+			"Store":          func(a midden.AnyRef) { field().Store(m, a) },
+			"StoreAtomic":    func(a midden.AnyRef) { field().StoreAtomic(m, a) },
+			"CompareAndSwap": func(a midden.AnyRef) { field().CompareAndSwap(m, field().Load(), a) },
+			"Assign":         func(a midden.AnyRef) { midden.Assign(m, field(), midden.AnyFieldOf(a)) },
+		} {
+			litter(m, 30)
+			store(newNode(m, id).Any())
+			litter(m, 30)
+			collect(t, m, midden.KindMinor)
+			litter(m, 1000)
+			r, _ := midden.Cast[node](field().Load())
+			checkNode(t, what, r, id)
+		}
+	}
+}
+
 // oldArrays does the same for slots of arrays, small and large ones, first, last and in between.
 func (s *suite) oldArrays(t *testing.T) {
 	_, m := s.alone(t)
@@ -75,9 +102,13 @@ func (s *suite) oldArrays(t *testing.T) {
 		nodes := midden.NewLocal(m, midden.NewArray[node](m, n))
 		age(t, m)
 		for _, i := range []int{0, n / 3, n / 2, n - 1} {
+			// Garbage in between, so that none of the three is kept by the line of another.
 			slots.Ptr().At(i).Store(m, newNode(m, 1))
+			litter(m, 30)
 			anys.Ptr().At(i).Store(m, newNode(m, 2).Any())
+			litter(m, 30)
 			nodes.Ptr().At(i).Other.Store(m, newNode(m, 3))
+			litter(m, 30)
 			collect(t, m, midden.KindMinor)
 			litter(m, 1000)
 			checkNode(t, "slot of an old array", slots.Ptr().At(i).Load(), 1)

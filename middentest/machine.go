@@ -238,9 +238,11 @@ func (mc *machine) newObject() {
 	mc.lastID++
 	s := &shadow{id: mc.lastID}
 	var a midden.AnyRef
-	how := mc.below(4)
+	how := mc.next()
 	refusal(func() {
-		switch how {
+		// Garbage in between, so that objects are not kept by their neighbours.
+		litter(mc.now.m, how/4%16)
+		switch how % 4 {
 		case 0:
 			s.shape, s.slots = recordShape, make([]*shadow, 7)
 			r := midden.New[record](mc.now.m)
