@@ -49,8 +49,8 @@ func (f *Field[T]) Store(m *Mutator, r Ref[T]) {
 	if invariants.Enabled {
 		r.stamp.checkStore(m, unsafe.Pointer(f), r.ref.W, nameOf[T])
 	}
-	f.slot.W = r.ref.W
 	barrier(m, unsafe.Pointer(f), r.ref.W)
+	f.slot.W = r.ref.W
 }
 
 // LoadAtomic is Load for a slot that several mutators use at once.
@@ -97,8 +97,8 @@ func (f *AnyField) Store(m *Mutator, a AnyRef) {
 	if invariants.Enabled {
 		a.stamp.checkStore(m, unsafe.Pointer(f), a.ref.W, nameOfAny)
 	}
-	f.slot.W = a.ref.W
 	barrier(m, unsafe.Pointer(f), a.ref.W)
+	f.slot.W = a.ref.W
 }
 
 // LoadAtomic is Load for a slot that several mutators use at once.

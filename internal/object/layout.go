@@ -111,7 +111,7 @@ func (l *layout) refuse(t reflect.Type, path, why string) error {
 // article picks the word that reads right before the name of t.
 func article(t reflect.Type) string {
 	switch t.String()[0] {
-	case 'a', 'e', 'i', 'o':
+	case 'a', 'e', 'i', 'o', 'u':
 		return "an"
 	}
 	return "a"
