@@ -24,8 +24,6 @@ type node struct {
 	Any  midden.AnyField
 }
 
-type nodeRef = midden.Ref[node]
-
 // Cycles run while everything happens that may happen beside them: external
 // memory, figures, handles released by anybody and dropped, roots added and
 // taken away, mutators opened, frozen and closed in every state, types described.
