@@ -2,6 +2,7 @@ package midden
 
 import (
 	"github.com/midden-gc/midden/internal/cage"
+	"github.com/midden-gc/midden/internal/invariants"
 	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/space"
 )
@@ -9,33 +10,45 @@ import (
 // New allocates a zeroed object. It never collects and never stops. It panics
 // with *LimitError at the hard limit, and if a T cannot lie in a heap. The
 // mutator must be active.
-func New[T any](m *Mutator) Ref[T] {
-	if t := cachedInfo[T](); t != nil {
-		if w := bump(m, t.header, bytesOf[T]()); w != 0 {
-			return madeRef[T](w)
-		}
+func New[T any](m *Mutator) (r Ref[T]) {
+	t := cachedInfo[T]()
+	if t == nil {
+		t = infoFor[T]()
 	}
-	return madeRef[T](m.mustAlloc(infoFor[T](), bytesOf[T](), 0))
+	w, ok := bump(m, t.header, bytesOf[T]())
+	if !ok {
+		w = m.mustAlloc(t, bytesOf[T](), 0)
+	}
+	r.ref.W = w
+	if invariants.Enabled {
+		r = r.stamped()
+	}
+	return r
 }
 
 // Alloc allocates an object with the value v. It panics as New does. References
 // in v are made with FieldOf: a new object needs no barrier.
-func Alloc[T any](m *Mutator, v T) Ref[T] {
-	if t := cachedInfo[T](); t != nil {
-		if w := bump(m, t.header, bytesOf[T]()); w != 0 {
-			*(*T)(cage.At(uintptr(w))) = v
-			return madeRef[T](w)
-		}
+func Alloc[T any](m *Mutator, v T) (r Ref[T]) {
+	t := cachedInfo[T]()
+	if t == nil {
+		t = infoFor[T]()
 	}
-	w := m.mustAlloc(infoFor[T](), bytesOf[T](), 0)
+	w, ok := bump(m, t.header, bytesOf[T]())
+	if !ok {
+		w = m.mustAlloc(t, bytesOf[T](), 0)
+	}
 	*(*T)(cage.At(uintptr(w))) = v
-	return madeRef[T](w)
+	r.ref.W = w
+	if invariants.Enabled {
+		r = r.stamped()
+	}
+	return r
 }
 
 // TryNew is New with an error in place of the panic at the limit: a *LimitError.
 func TryNew[T any](m *Mutator) (Ref[T], error) {
 	t := infoFor[T]()
-	if w := bump(m, t.header, bytesOf[T]()); w != 0 {
+	if w, ok := bump(m, t.header, bytesOf[T]()); ok {
 		return madeRef[T](w), nil
 	}
 	w, err := m.allocSlow(t, bytesOf[T](), 0)
@@ -43,34 +56,43 @@ func TryNew[T any](m *Mutator) (Ref[T], error) {
 }
 
 // New allocates as the function New does, without looking the type up.
-func (t *Type[T]) New(m *Mutator) Ref[T] {
-	if w := bump(m, t.info.header, bytesOf[T]()); w != 0 {
-		return madeRef[T](w)
+func (t *Type[T]) New(m *Mutator) (r Ref[T]) {
+	w, ok := bump(m, t.info.header, bytesOf[T]())
+	if !ok {
+		w = m.mustAlloc(&t.info, bytesOf[T](), 0)
 	}
-	return madeRef[T](m.mustAlloc(&t.info, bytesOf[T](), 0))
+	r.ref.W = w
+	if invariants.Enabled {
+		r = r.stamped()
+	}
+	return r
 }
 
 // Alloc allocates as the function Alloc does, without looking the type up.
-func (t *Type[T]) Alloc(m *Mutator, v T) Ref[T] {
-	w := bump(m, t.info.header, bytesOf[T]())
-	if w == 0 {
+func (t *Type[T]) Alloc(m *Mutator, v T) (r Ref[T]) {
+	w, ok := bump(m, t.info.header, bytesOf[T]())
+	if !ok {
 		w = m.mustAlloc(&t.info, bytesOf[T](), 0)
 	}
 	*(*T)(cage.At(uintptr(w))) = v
-	return madeRef[T](w)
+	r.ref.W = w
+	if invariants.Enabled {
+		r = r.stamped()
+	}
+	return r
 }
 
-// bump is the fast path: it cuts an object from the mutator's hole, or returns 0
-// if that has no room.
-func bump(m *Mutator, h object.Header, bytes uintptr) object.Word {
+// bump is the fast path: it cuts an object from the mutator's hole, and reports
+// whether that had room.
+func bump(m *Mutator, h object.Header, bytes uintptr) (w object.Word, ok bool) {
 	at := m.buf.Next
 	end := at + bytes>>cage.UnitShift
 	if end > m.buf.End || bytes > space.MaxSmall {
-		return 0
+		return 0, false
 	}
 	m.buf.Next = end
 	*(*object.Header)(cage.At(at)) = h
-	return object.Word(at + 1)
+	return object.Word(at + 1), true
 }
 
 // mustAlloc is allocSlow with a panic in place of the error.

@@ -69,7 +69,7 @@ func newArray(m *Mutator, t *typeInfo, n int) (object.Word, error) {
 		return 0, m.heap.limitError(cost, space.ErrLimit)
 	}
 	bytes, _ := object.ArrayBytes(t.desc.Size, n)
-	if w := bump(m, t.header|object.MakeHeader(0, uint32(n)), bytes); w != 0 {
+	if w, ok := bump(m, t.header|object.MakeHeader(0, uint32(n)), bytes); ok {
 		return w, nil
 	}
 	return m.allocSlow(t, bytes, uint32(n))

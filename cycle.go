@@ -121,7 +121,7 @@ func (h *Heap) roots(mutators []*Mutator, visit func(*object.Word)) {
 
 // nursery is how much is allocated between two minor cycles, in bytes: about what
 // a second-level cache holds, so that new objects lie in memory that is cached.
-const nursery = 1 << 20
+const nursery = 512 << 10
 
 // pace sets when the next cycle is wanted.
 func (h *Heap) pace(done Kind) {

@@ -80,6 +80,10 @@ func BenchmarkNew(b *testing.B) {
 	b.Run("bytes=64", benchmarkNew[go64, midden64])
 }
 
+// safepointEvery is how many objects are allocated between two safepoints: like
+// a program that handles a request, and then looks whether it should stop.
+const safepointEvery = 100
+
 func benchmarkNew[G, M any](b *testing.B) {
 	_, m := benchHeap(b, nil)
 	typ := midden.TypeFor[M]()
@@ -89,10 +93,12 @@ func benchmarkNew[G, M any](b *testing.B) {
 			sink = new(G)
 		}
 	}, func(n int) {
-		for range n {
+		for i := range n {
 			typ.New(m)
+			if i%safepointEvery == 0 {
+				m.Safepoint()
+			}
 		}
-		m.Safepoint()
 	})
 	runtime.KeepAlive(sink)
 }
