@@ -191,9 +191,10 @@ var edges = func() (list []edge) {
 			list = append(list,
 				edge{"Copy to cell " + name, makeCells,
 					func(m *midden.Mutator, of midden.AnyRef, r nodeRef) {
-						from := midden.NewArray[midden.Field[node]](m, 1)
-						from.Get().At(0).Store(m, r)
-						midden.Copy(m, the[cells](of).Slice()[i:], from.Get().Slice())
+						k := min(i, 2) // the last of several
+						from := midden.NewArray[midden.Field[node]](m, k+1)
+						from.Get().At(k).Store(m, r)
+						midden.Copy(m, the[cells](of).Slice()[i-k:], from.Get().Slice())
 					},
 					func(_ testing.TB, of midden.AnyRef) nodeRef { return the[cells](of).At(i).Load() }},
 				edge{"Assign of a struct " + name, makeNodes,

@@ -217,6 +217,27 @@ func TestRunsGoLow(t *testing.T) {
 	}
 }
 
+// Runs of whole words of the bitmap are found where they are.
+func TestRunsOfWords(t *testing.T) {
+	// Nothing else is free.
+	var rest []Block
+	for Free() > 0 {
+		rest = append(rest, acquire(t, 1, 1))
+	}
+	b := acquire(t, 1000, 1)
+	first := (b + 63) &^ 63
+	for _, u := range []run{{b: first, n: 64}, {b: first + 128, n: 128}, {b: first + 320, n: 576}, {b: first + 30, n: 130}} {
+		Release(u.b, u.n)
+		if got := acquire(t, u.n, 1); got != u.b {
+			t.Errorf("a run of %d is taken at %d, and the only one is at %d", u.n, got, u.b)
+		}
+	}
+	Release(b, 1000)
+	for _, b := range rest {
+		Release(b, 1)
+	}
+}
+
 // Too much is refused and changes nothing, time and again.
 func TestExhausted(t *testing.T) {
 	b := acquire(t, 3, 1)

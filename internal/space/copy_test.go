@@ -44,6 +44,36 @@ func TestCopyCycles(t *testing.T) {
 	}
 }
 
+// Blocks that were packed well need a third more when they are packed as badly
+// as can be: room for that is made before the first object moves.
+func TestCopyInTheWorstOrder(t *testing.T) {
+	w := newWorld(t, 0, 1)
+	b := &Buffer{quantum: cage.LinesPerBlock}
+	for range 90 {
+		w.allocate(b, maxSmallUnits, false)
+	}
+	for range 30 {
+		w.allocate(b, 17, false)
+	}
+	w.s.GiveBack(b, w.s.Cycle())
+	c, err := w.s.BeginCopy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := w.s.Committed()
+	for range 30 {
+		for range 3 {
+			c.Alloc(maxSmallUnits)
+		}
+		c.Alloc(17)
+	}
+	if now, _ := w.s.Committed(); now != before {
+		t.Errorf("copying took %d bytes more than BeginCopy had made sure of", now-before)
+	}
+	c.EndCopy(nil)
+	w.s.SetThreshold(0)
+}
+
 func (w *world) copyCycle(lives func(thing) bool) {
 	w.t.Helper()
 	s := w.s
@@ -60,6 +90,7 @@ func (w *world) copyCycle(lives func(thing) bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	committed, _ := s.Committed()
 	w.rand.Shuffle(len(w.things), func(i, j int) { w.things[i], w.things[j] = w.things[j], w.things[i] })
 	var left []thing
 	large := map[uintptr]bool{}
@@ -82,6 +113,9 @@ func (w *world) copyCycle(lives func(thing) bool) {
 		left = append(left, o)
 	}
 	w.things = left
+	if now, _ := s.Committed(); now != committed {
+		w.t.Fatalf("copying took more memory than BeginCopy had made sure of: %d bytes are committed, %d were", now, committed)
+	}
 	if got := c.EndCopy(func(at uintptr) bool { return large[at] }); got != wantLarge {
 		w.t.Fatalf("EndCopy counts %d bytes of large objects, want %d", got, wantLarge)
 	}

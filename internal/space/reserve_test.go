@@ -25,15 +25,16 @@ var mixes = []mix{
 	{"the largest medium one", func(*world, *Buffer, uint) uint { return maxSmallUnits }},
 	{"just below it", func(*world, *Buffer, uint) uint { return maxSmallUnits - 1 }},
 	{"large", func(*world, *Buffer, uint) uint { return maxSmallUnits + 1 }},
-	{"misfit", func(w *world, b *Buffer, _ uint) uint {
-		// One unit more than there is room for, and where there is too much room
-		// for that, something that makes it less.
-		rest := uint(b.overEnd - b.overNext)
-		switch {
+	{"misfit", func(_ *world, b *Buffer, _ uint) uint {
+		// Little more than three quarters of each block, and then the smallest
+		// that does not fit the rest.
+		switch rest := uint(b.overEnd - b.overNext); {
 		case rest < maxSmallUnits:
-			return max(rest+1, uint(b.End-b.Next)%maxSmallUnits+1, 17)
+			return max(rest+1, 17)
 		case rest > 2*maxSmallUnits:
 			return maxSmallUnits
+		case rest > 2*maxSmallUnits-17:
+			return 17
 		default:
 			return max(rest-maxSmallUnits+1, 17)
 		}

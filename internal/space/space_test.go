@@ -198,12 +198,15 @@ func TestQuantumGrows(t *testing.T) {
 // that its objects touch.
 func TestGiveBackGivesAllBack(t *testing.T) {
 	w := newWorld(t, 0, 1)
-	for _, units := range []uint{2, 16, 17, 200, MaxSmall / 8} {
+	for i, units := range []uint{2, 16, 17, 200, MaxSmall / 8, 2, 17} {
 		before := w.s.claims.Load()
 		var b Buffer
 		w.allocate(&b, units, false)
 		w.allocate(&b, units, false)
 		used := w.s.Budget.Used()
+		if i > 4 {
+			b.Hide() // its owner was frozen
+		}
 		w.s.GiveBack(&b, w.s.Cycle())
 		o := w.things[len(w.things)-2:]
 		lines := map[uintptr]bool{}
@@ -238,6 +241,22 @@ func TestGivenBackIsUsedAgain(t *testing.T) {
 	}
 	if n := held(w.s); n != 1 {
 		t.Errorf("200 buffers with one object each took %d blocks, one after the other", n)
+	}
+}
+
+// A block of which a single line is free is used for that line.
+func TestOneFreeLine(t *testing.T) {
+	w := newWorld(t, 0, 1)
+	b := new(Buffer)
+	w.buffers = []*Buffer{b}
+	for range 3 * cage.LinesPerBlock {
+		w.allocate(b, unitsPerLine, false)
+	}
+	gone := w.things[cage.LinesPerBlock+7]
+	w.cycle(false, func(o thing) bool { return o.at != gone.at })
+	w.allocate(b, unitsPerLine, false)
+	if at := w.things[len(w.things)-1].at; at != gone.at {
+		t.Errorf("an object goes to %#x, and only %#x is free", at, gone.at)
 	}
 }
 

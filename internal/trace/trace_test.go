@@ -141,7 +141,7 @@ func (g *graph) populate(n int, nils int) {
 		case 4, 5:
 			g.alloc(plain, 0)
 		case 6, 7:
-			g.alloc(plainRows, g.rand.IntN(300))
+			g.alloc(plainRows, g.rand.IntN(810))
 		case 8:
 			g.alloc(words, 0)
 		case 9:
