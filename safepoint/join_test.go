@@ -312,6 +312,44 @@ func TestChurner(t *testing.T) {
 	atRest(t, w, 1)
 }
 
+// I8: frozen contexts that close at the very moment when a pause begins to run
+// are either gone before it looks, or stay until it has ended.
+func TestCloseFrozenRacesWithStop(t *testing.T) {
+	w := NewWorld(nil)
+	const rounds = 3000
+	leave := start(func() {
+		for range rounds {
+			c := w.NewContext()
+			c.Freeze()
+			c.Close()
+		}
+	})
+	for over := false; !over; {
+		p, err := w.Stop(background)
+		ok(t, err)
+		before := w.Stats().Contexts
+		for c := range p.Contexts() {
+			if c.State() == Closed {
+				t.Error("found a closed context")
+			}
+		}
+		if n := w.Held(); n != 0 {
+			t.Errorf("%d shares are held during a pause", n)
+		}
+		if n := w.Stats().Contexts; n != before {
+			t.Errorf("%d contexts became %d during a pause", before, n)
+		}
+		p.Start(nil)
+		select {
+		case <-leave.done:
+			over = true
+		default:
+		}
+	}
+	leave.returns(t)
+	atRest(t, w, 0)
+}
+
 // Julia 62636: the recheck in the return from a blocking call. A context that
 // unfreezes at the very moment when a pause shuts the gate is either in, and
 // waited for, or out, and waits.

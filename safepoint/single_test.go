@@ -2,6 +2,7 @@ package safepoint_test
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/midden-gc/midden/safepoint"
 )
@@ -68,6 +69,27 @@ func TestSingle(t *testing.T) {
 	c.Close()
 	ok(t, w.Close())
 	panicsWith(t, ErrDamaged, func() { w.NewContext() })
+}
+
+// Nothing waits in a world for a single context, not even for a moment.
+func TestSingleDoesNotWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := NewWorld(&Options{Single: true})
+		c := w.NewContext()
+		began := time.Now()
+		_, err := w.Stop(background)
+		is(t, err, ErrActive)
+		c.Freeze()
+		p, err := w.Stop(background)
+		ok(t, err)
+		panicsWith(t, ErrCollecting, c.Unfreeze)
+		panicsWith(t, ErrCollecting, c.Close)
+		p.Start(nil)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("waited for %v", waited)
+		}
+		c.Close()
+	})
 }
 
 func TestSingleClosed(t *testing.T) {
