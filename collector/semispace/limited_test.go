@@ -1,6 +1,6 @@
 //go:build linux && !race
 
-package collector_test
+package semispace_test
 
 import (
 	"bytes"
@@ -20,6 +20,11 @@ import (
 )
 
 const childVar = "MIDDEN_COLLECTOR_CHILD"
+
+type node struct {
+	ID   int64
+	Next midden.Field[node]
+}
 
 // With little address space, heaps work, say so, and refuse what does not fit.
 // The race detector itself needs more than there is here.
