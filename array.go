@@ -81,12 +81,13 @@ func (a *Array[T]) Len() int { return lengthAt(unsafe.Pointer(a)) }
 // At returns a pointer to element i, good until the mutator's next safepoint. It
 // panics unless 0 ≤ i < Len.
 func (a *Array[T]) At(i int) *T {
-	if uint(i) >= uint(lengthAt(unsafe.Pointer(a))) {
-		panicIndex(unsafe.Pointer(a), i)
+	p := unsafe.Pointer(a)
+	if !cage.Contains(p) || uint(i) >= uint(object.HeaderOf(p).Upper()) {
+		panic(arrayMisuse{p, i})
 	}
 	var v T
 	// The element lies inside the array: i is below its length.
-	return (*T)(unsafe.Add(unsafe.Pointer(a), uintptr(i)*unsafe.Sizeof(v)))
+	return (*T)(unsafe.Add(p, uintptr(i)*unsafe.Sizeof(v)))
 }
 
 // Slice returns a view of the elements, good until the mutator's next safepoint.
@@ -101,18 +102,25 @@ func (*Array[T]) info() *typeInfo { return arrayInfoFor[T]() }
 // header.
 func lengthAt(p unsafe.Pointer) int {
 	if !cage.Contains(p) {
-		panicNotInHeap(p)
+		panic(arrayMisuse{p, 0})
 	}
 	return int(object.HeaderOf(p).Upper())
 }
 
-func panicNotInHeap(p unsafe.Pointer) {
-	if p == nil {
-		panic("midden: nil Array or String: the Ref it came from is nil")
-	}
-	panic("midden: an Array or String outside the heap: it was copied; use it through its Ref only")
+// arrayMisuse is what the methods of Array and String panic with. The message is
+// made when it is read, so that the methods can be inlined.
+type arrayMisuse struct {
+	at    unsafe.Pointer
+	index int
 }
 
-func panicIndex(a unsafe.Pointer, i int) {
-	panic(fmt.Sprintf("midden: index %d out of range of an Array of %d", i, lengthAt(a)))
+// Error names the mistake.
+func (e arrayMisuse) Error() string {
+	switch {
+	case e.at == nil:
+		return "midden: nil Array or String: the Ref it came from is nil"
+	case !cage.Contains(e.at):
+		return "midden: an Array or String outside the heap: it was copied; use it through its Ref only"
+	}
+	return fmt.Sprintf("midden: index %d out of range of an Array of %d", e.index, lengthAt(e.at))
 }

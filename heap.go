@@ -115,7 +115,8 @@ func (h *Heap) Collect(ctx context.Context, k Kind) error {
 	return translate(err)
 }
 
-// Collecting reports whether a cycle is running.
+// Collecting reports whether a cycle is running or about to: the mutators are
+// being stopped.
 func (h *Heap) Collecting() bool { return h.world.Collecting() }
 
 // PreventCollection calls f and sees to it that no cycle runs meanwhile; it

@@ -123,8 +123,10 @@ func panicLocal(m *Mutator) {
 // object afterwards.
 func Safepoint[T any](m *Mutator, r Ref[T]) Ref[T] {
 	if m.poll.Load() != 0 {
-		r.ref.W, _, _ = m.keep(r.ref.W, 0, 0)
-		return r.stamped()
+		r.ref.W = m.keepOne(r.ref.W)
+	}
+	if invariants.Enabled {
+		r = r.stamped()
 	}
 	return r
 }
@@ -145,6 +147,15 @@ func Safepoint3[A, B, C any](m *Mutator, a Ref[A], b Ref[B], c Ref[C]) (Ref[A], 
 		return a.stamped(), b.stamped(), c.stamped()
 	}
 	return a, b, c
+}
+
+// keepOne stops with w rooted, and returns where its object is then. It is not
+// inlined, so that Safepoint can be.
+//
+//go:noinline
+func (m *Mutator) keepOne(w object.Word) object.Word {
+	w, _, _ = m.keep(w, 0, 0)
+	return w
 }
 
 // keep stops with the given references rooted, and returns where their objects

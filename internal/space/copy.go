@@ -6,10 +6,9 @@ import "github.com/midden-gc/midden/internal/cage"
 type Copy struct {
 	To Buffer // where the survivors go
 
-	space     *Space
-	from      []cage.Block
-	allocated int64 // before: copies are not allocation
-	claims    int64
+	space  *Space
+	from   []cage.Block
+	claims int64 // before: copies are not allocation
 }
 
 // BeginCopy sets the blocks in use aside and makes sure that there is room for
@@ -29,11 +28,10 @@ func (s *Space) BeginCopy() (*Copy, error) {
 		s.free = append(s.free, b)
 	}
 	c := &Copy{
-		To:        Buffer{quantum: cage.LinesPerBlock, beyond: true},
-		space:     s,
-		from:      s.takeUsed(),
-		allocated: s.allocated.Load(),
-		claims:    s.claims.Load(),
+		To:     Buffer{quantum: cage.LinesPerBlock, beyond: true},
+		space:  s,
+		from:   s.takeUsed(),
+		claims: s.claims.Load(),
 	}
 	s.large.old = 0
 	// The next threshold is set when the cycle is over.
@@ -60,7 +58,6 @@ func (c *Copy) EndCopy(alive func(at uintptr) bool) (largeLive int64) {
 	s := c.space
 	c.To.credit = 0
 	s.GiveBack(&c.To, s.Cycle())
-	s.allocated.Store(c.allocated)
 	s.claims.Store(c.claims)
 	s.mu.Lock()
 	defer s.mu.Unlock()

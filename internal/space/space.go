@@ -375,7 +375,7 @@ func (s *Space) giveBackOverflow(b *Buffer) {
 func (s *Space) count(b *Buffer) {
 	units := b.passed + b.Next - b.counted + b.overNext - b.overCounted
 	b.passed, b.counted, b.overCounted = 0, b.Next, b.overNext
-	if units != 0 {
+	if units != 0 && !b.beyond { // copies are not allocation
 		s.allocated.Add(int64(units << cage.UnitShift))
 	}
 }
