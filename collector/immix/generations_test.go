@@ -24,7 +24,8 @@ func (k *keeper) Trace(v *midden.Visitor) { v.Any(&k.a) }
 // minor cycles, is old then, and goes at the next full one when it is dropped.
 func TestEveryEdge(t *testing.T) {
 	h, m := open(t, midden.Options{Stress: checked, Workers: 1})
-	for i, e := range edges {
+	for i := 0; i < len(edges); i += slowness {
+		e := edges[i]
 		var k keeper
 		remove := m.AddRoots(&k)
 		k.a = e.make(m)
@@ -196,7 +197,7 @@ func findLost(t *testing.T, h *midden.Heap, before uint64) {
 func TestOnlyReference(t *testing.T) {
 	h, m := open(t, midden.Options{Stress: checked})
 	defer m.Scope().Close()
-	for round := range int64(6) {
+	for round := range int64(6/slowness + 1) {
 		id := 100 * round
 		array := midden.NewLocal(m, midden.NewArray[midden.Field[node]](m, 30_000))
 		frozen := m.NewMutator()

@@ -210,7 +210,7 @@ func (p *program) check() {
 // Random programs that make old objects refer to new ones, with minor and full
 // cycles by turns, against a model.
 func TestOldToYoungModel(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(8 / slowness) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			_, m := open(t, midden.Options{Stress: checked, Workers: 1 + int(seed%3)})
 			p := program{
@@ -221,7 +221,7 @@ func TestOldToYoungModel(t *testing.T) {
 				large: midden.NewLocal(m, midden.NewArray[midden.Field[node]](m, 3000)),
 				twins: [2][]*twin{make([]*twin, 20), make([]*twin, 3000)},
 			}
-			for range 1200 {
+			for range 1200 / slowness {
 				p.step()
 			}
 			if p.other != nil {
