@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 		{(*func())(nil), "cannot hold func(): it is a func()" + mustSee},
 		{(*any)(nil), "cannot hold interface {}: it is an interface {}" + mustSee},
 		{(*error)(nil), "cannot hold error: it is an error" + mustSee},
-		{(*unsafe.Pointer)(nil), " unsafe.Pointer" + mustSee},
+		{(*unsafe.Pointer)(nil), "cannot hold unsafe.Pointer: it is an unsafe.Pointer" + mustSee},
 		{(*struct{ A, B bare })(nil), "field A is an object.bare, which would hide a reference from the collector: use a Field or an AnyField"},
 		{(*bare)(nil), "cannot hold object.bare: it is an object.bare, which would hide a reference"},
 		{(*[3]rooted)(nil), "field [0] is an object.rooted, which is a root and cannot lie inside an object: use a Field"},
