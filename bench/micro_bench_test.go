@@ -82,7 +82,7 @@ func BenchmarkNew(b *testing.B) {
 
 // safepointEvery is how many objects are allocated between two safepoints: like
 // a program that handles a request, and then looks whether it should stop.
-const safepointEvery = 100
+const safepointEvery = 128
 
 func benchmarkNew[G, M any](b *testing.B) {
 	_, m := benchHeap(b, nil)
