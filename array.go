@@ -1,6 +1,7 @@
 package midden
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"unsafe"
@@ -66,7 +67,9 @@ func newArray(m *Mutator, t *typeInfo, n int) (object.Word, error) {
 	cost := arrayCost(t.desc.Size, n)
 	if n > math.MaxUint32 || cost > math.MaxInt64/2 {
 		m.check()
-		return 0, m.heap.limitError(cost, space.ErrLimit)
+		err := m.heap.limitError(cost, space.ErrLimit)
+		err.cause = errTooLong
+		return 0, err
 	}
 	bytes, _ := object.ArrayBytes(t.desc.Size, n)
 	if w, ok := bump(m, t.header|object.MakeHeader(0, uint32(n)), bytes); ok {
@@ -74,6 +77,8 @@ func newArray(m *Mutator, t *typeInfo, n int) (object.Word, error) {
 	}
 	return m.allocSlow(t, bytes, uint32(n))
 }
+
+var errTooLong = errors.New("an Array has at most 2³²-1 elements")
 
 // Len returns the number of elements.
 func (a *Array[T]) Len() int { return lengthAt(unsafe.Pointer(a)) }

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -47,6 +48,7 @@ const (
 	LinesPerBlock = BlockSize / LineSize
 
 	minSize     = 64 << 20
+	tableChunk  = 64 << 10 // side tables are committed in such pieces
 	commitChunk = 4 << 20
 	blocksChunk = commitChunk / BlockSize
 )
@@ -117,7 +119,7 @@ func reserve() error {
 		blocks := size / BlockSize
 		total := size
 		for _, t := range tables {
-			total += blocks * t.perBlock
+			total += roundUp(blocks*t.perBlock, tableChunk)
 		}
 		// One reservation for all; commitChunk of slack aligns the base.
 		var p unsafe.Pointer
@@ -131,7 +133,7 @@ func reserve() error {
 		p = unsafe.Add(p, size)
 		for _, t := range tables {
 			*t.at = p
-			p = unsafe.Add(p, blocks*t.perBlock)
+			p = unsafe.Add(p, roundUp(blocks*t.perBlock, tableChunk))
 		}
 		cage.limit = Block(blocks)
 		cage.top = 1
@@ -158,9 +160,16 @@ func (b Block) Line() uintptr { return uintptr(b) << (BlockShift - LineShift) }
 
 // ClearMarks clears all marks in a run of n blocks.
 func (b Block) ClearMarks(n int) {
-	lines := uintptr(n) * LinesPerBlock
-	clear(unsafe.Slice((*byte)(unsafe.Add(Lines, b.Line())), lines))
-	clear(unsafe.Slice((*byte)(unsafe.Add(Marks, b.Line())), lines))
+	for _, table := range [...]unsafe.Pointer{Lines, Marks} {
+		marks := unsafe.Slice((*byte)(unsafe.Add(table, b.Line())), n*LinesPerBlock)
+		// A large object may have marked one line of many. Where nothing is
+		// marked nothing is written, so that the table takes no memory there.
+		for page := range slices.Chunk(marks, LinesPerBlock) {
+			if *(*[LinesPerBlock]byte)(page) != [LinesPerBlock]byte{} {
+				clear(page)
+			}
+		}
+	}
 }
 
 // BlockOf returns the block that holds p, which must point into the cage.
@@ -277,9 +286,8 @@ func commitUpTo(end Block) error {
 // commitTable makes n bytes at offset off of a side table accessible, to the
 // chunk: committing twice is harmless and the tables are small.
 func commitTable(table unsafe.Pointer, off, n uintptr) error {
-	const chunk = 64 << 10
-	from := off &^ (chunk - 1)
-	return sysCommit(unsafe.Add(table, from), roundUp(off+n, chunk)-from)
+	from := off &^ (tableChunk - 1)
+	return sysCommit(unsafe.Add(table, from), roundUp(off+n, tableChunk)-from)
 }
 
 // takeFree finds n neighbouring free blocks below top. Single blocks come from

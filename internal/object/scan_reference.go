@@ -7,6 +7,9 @@ import "unsafe"
 // the fast ones are tested.
 func Each(payload unsafe.Pointer, h Header, visit func(*Word)) {
 	t := ByID(h.Type())
+	if len(t.Slots) == 0 {
+		return
+	}
 	n := uint32(1)
 	if t.Array {
 		n = h.Upper()

@@ -560,6 +560,9 @@ func (s *Space) SetThreshold(bytes int64) {
 
 // MoveThreshold sets the threshold anew, between two cycles.
 func (s *Space) MoveThreshold(bytes int64) {
+	if s.threshold.Load() == never {
+		return // a copying cycle is on, and sets it when it is over
+	}
 	s.threshold.Store(s.settled.Load() + min(bytes, never/2))
 	s.checkThreshold()
 }
