@@ -55,13 +55,14 @@ func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error
 		return 0, cage.ErrExhausted
 	}
 	s.mu.Lock()
-	if !s.charge(b, size) {
+	credit, ok := s.charge(b, size)
+	if !ok {
 		s.mu.Unlock()
 		return 0, ErrLimit
 	}
 	at, dirty, err := s.placeLarge(pagesOf(bytes))
 	if err != nil {
-		s.uncharge(b, size)
+		s.uncharge(b, size, credit)
 		s.mu.Unlock()
 		return 0, err
 	}

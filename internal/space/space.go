@@ -236,12 +236,13 @@ func (s *Space) cut(p piece, lines uintptr) piece {
 
 // freeBlock takes a block into use, on the budget of b's reserve if it has one.
 func (s *Space) freeBlock(b *Buffer) (piece, error) {
-	if !s.charge(b, cage.BlockSize) {
+	credit, ok := s.charge(b, cage.BlockSize)
+	if !ok {
 		return piece{}, ErrLimit
 	}
 	block, clean, err := s.obtain()
 	if err != nil {
-		s.uncharge(b, cage.BlockSize)
+		s.uncharge(b, cage.BlockSize, credit)
 		return piece{}, err
 	}
 	s.claimed = append(s.claimed, s.place(block))
@@ -274,29 +275,27 @@ func (s *Space) obtain() (b cage.Block, clean bool, err error) {
 	return b, true, err
 }
 
-// charge takes bytes from the reserve of b and then from the budget.
-func (s *Space) charge(b *Buffer, bytes int64) bool {
+// charge takes bytes from the reserve of b and then from the budget. It returns
+// how many came from the reserve.
+func (s *Space) charge(b *Buffer, bytes int64) (fromCredit int64, ok bool) {
 	if b.beyond {
 		s.Budget.force(bytes)
-		return true
+		return 0, true
 	}
-	fromCredit := min(b.credit, bytes)
+	fromCredit = min(b.credit, bytes)
 	if bytes > fromCredit && !s.Budget.charge(bytes-fromCredit) {
-		return false
+		return 0, false
 	}
 	b.credit -= fromCredit
 	s.Budget.reserved.Add(-fromCredit)
-	return true
+	return fromCredit, true
 }
 
-// uncharge undoes charge, as far as possible in favour of b's reserve.
-func (s *Space) uncharge(b *Buffer, bytes int64) {
-	if b.credit == 0 {
-		s.Budget.refund(bytes)
-		return
-	}
-	b.credit += bytes
-	s.Budget.reserved.Add(bytes)
+// uncharge undoes charge.
+func (s *Space) uncharge(b *Buffer, bytes, fromCredit int64) {
+	s.Budget.refund(bytes - fromCredit)
+	b.credit += fromCredit
+	s.Budget.reserved.Add(fromCredit)
 }
 
 // Reserve sets aside enough of the budget that b can allocate any mix of
