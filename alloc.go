@@ -114,7 +114,7 @@ func (m *Mutator) allocSlow(t *typeInfo, bytes uintptr, length uint32) (object.W
 		at, err = m.heap.space.Alloc(&m.buf, bytes>>cage.UnitShift)
 	} else {
 		h |= object.Large
-		at, err = m.heap.space.AllocLarge(&m.buf, bytes, len(t.desc.Slots) > 0)
+		at, err = m.heap.space.AllocLarge(&m.buf, bytes, t.desc.HasSlots())
 	}
 	if err != nil {
 		return 0, m.heap.limitError(costOf(bytes), err)

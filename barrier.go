@@ -23,9 +23,7 @@ func barrier(m *Mutator, slot unsafe.Pointer, w object.Word) {
 	if off >= cage.Size {
 		panicStoreOutside()
 	}
-	from := *(*uint8)(unsafe.Add(cage.Lines, off>>cage.LineShift))
-	to := *(*uint8)(unsafe.Add(cage.Lines, uintptr(w)>>(cage.LineShift-cage.UnitShift)))
-	if from&^to&space.OldLine != 0 {
+	if oldToNew(off, w) {
 		m.remembered.add(off)
 	}
 }
@@ -34,11 +32,51 @@ func panicStoreOutside() {
 	panic("midden: Store to a Field outside the heap: fill a struct for Alloc with FieldOf")
 }
 
+// barrierTagged is the barrier for a tagged word.
+func barrierTagged(m *Mutator, slot unsafe.Pointer, word uint64) {
+	off := uintptr(slot) - uintptr(cage.Base)
+	if off >= cage.Size {
+		panicStoreOutside()
+	}
+	if object.HoldsWord(word) && oldToNew(off, object.Word(word)) {
+		m.remembered.add(off | taggedKind)
+	}
+}
+
+// barrierScheme is the barrier for a word of a scheme.
+func barrierScheme(m *Mutator, slot unsafe.Pointer, w object.Word, s object.SchemeID) {
+	off := uintptr(slot) - uintptr(cage.Base)
+	if off >= cage.Size {
+		panicStoreOutside()
+	}
+	if oldToNew(off, w) {
+		m.remembered.add(off | schemeKind | uintptr(s)<<schemeShift)
+	}
+}
+
+// oldToNew reports whether the slot so far from the base is old and w is not.
+func oldToNew(off uintptr, w object.Word) bool {
+	from := *(*uint8)(unsafe.Add(cage.Lines, off>>cage.LineShift))
+	to := *(*uint8)(unsafe.Add(cage.Lines, uintptr(w)>>(cage.LineShift-cage.UnitShift)))
+	return from&^to&space.OldLine != 0
+}
+
+// What is remembered of a slot is how far it lies from the base of the cage, in
+// bytes, and above that its kind, and the scheme if the kind has one.
+const (
+	strongKind  = 0 << 56
+	taggedKind  = 1 << 56
+	schemeKind  = 2 << 56
+	kindMask    = 0xff << 56
+	schemeShift = 40
+	placeMask   = 1<<schemeShift - 1
+)
+
 // rememberedSet holds the slots of old objects that one mutator has made to refer
 // to new ones. The heap keeps it until the next cycle, whatever becomes of the
 // mutator.
 type rememberedSet struct {
-	slots []uint64 // in bytes from the base of the cage
+	slots []uint64 // with their kinds
 	space *space.Space
 	all   *rememberedSets // of the heap
 	known bool            // it is among them: it has had a slot since the last cycle
@@ -74,8 +112,18 @@ func (s *rememberedSet) makeRoom() {
 
 // each calls visit for every slot in the set.
 func (s *rememberedSet) each(visit func(*object.Word)) {
-	for _, off := range s.slots {
-		visit((*object.Word)(unsafe.Add(cage.Base, off)))
+	for _, slot := range s.slots {
+		p := unsafe.Add(cage.Base, slot&placeMask)
+		switch slot & kindMask {
+		case strongKind:
+			visit((*object.Word)(p))
+		case taggedKind:
+			if object.HoldsWord(*(*uint64)(p)) {
+				visit((*object.Word)(p))
+			}
+		case schemeKind:
+			object.VisitScheme(object.SchemeByID(object.SchemeID(slot>>schemeShift)), (*uint64)(p), visit)
+		}
 	}
 }
 
@@ -143,13 +191,22 @@ func (ss *rememberedSets) reset(open []*Mutator) {
 
 // barriers applies the barrier to every slot of n values of type t at p.
 func (m *Mutator) barriers(t *object.Type, p unsafe.Pointer, n int) {
-	if len(t.Slots) == 0 {
+	if !t.HasSlots() {
 		return
 	}
 	for range n {
 		for _, off := range t.Slots {
 			slot := (*object.Word)(unsafe.Add(p, off))
 			barrier(m, unsafe.Pointer(slot), *slot)
+		}
+		for _, off := range t.Tagged {
+			slot := (*uint64)(unsafe.Add(p, off))
+			barrierTagged(m, unsafe.Pointer(slot), *slot)
+		}
+		for _, sw := range t.Schemes {
+			slot := (*uint64)(unsafe.Add(p, sw.Offset))
+			w := object.SchemeByID(sw.Scheme).Ref(*slot)
+			barrierScheme(m, unsafe.Pointer(slot), object.Word(w), sw.Scheme)
 		}
 		p = unsafe.Add(p, t.Size)
 	}

@@ -50,7 +50,7 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 	if i.epoch == 0 {
 		i.epoch = 1
 	}
-	e := evacuation{copy: cp, scans: object.Scans(), epoch: i.epoch}
+	e := &evacuation{copy: cp, scans: object.Scans(), epoch: i.epoch}
 	c.Roots(e.update)
 	e.drain()
 	large := cp.EndCopy(func(at uintptr) bool {
@@ -71,26 +71,13 @@ type evacuation struct {
 
 // drain scans what has been copied until nothing new turns up.
 func (e *evacuation) drain() {
+	update := e.update
 	for n := len(e.grey); n > 0; n = len(e.grey) {
 		w := e.grey[n-1]
 		e.grey = e.grey[:n-1]
 		payload := cage.At(uintptr(w))
-		e.scan(payload, *object.HeaderOf(payload))
-	}
-}
-
-// scan updates every slot of one object.
-func (e *evacuation) scan(payload unsafe.Pointer, h object.Header) {
-	s := &e.scans[h.Type()]
-	n, size := uintptr(1), uintptr(0)
-	if s.Mode.Arrays() {
-		n, size = uintptr(h.Upper()), uintptr(s.Size)
-	}
-	// The slots lie inside the object: element below n, offset in the element.
-	for _, off := range unsafe.Slice((*uint32)(s.Offsets), s.NumSlot) {
-		for i := range n {
-			e.update((*object.Word)(unsafe.Add(payload, i*size+uintptr(off))))
-		}
+		h := *object.HeaderOf(payload)
+		object.Update(&e.scans[h.Type()], payload, h, update)
 	}
 }
 
@@ -112,20 +99,18 @@ func (e *evacuation) update(slot *object.Word) {
 		*object.MarkOf(h) = e.epoch
 		e.grey = append(e.grey, w)
 	default:
-		*slot = e.move(h, header)
+		*slot = e.move(w, h, header)
 	}
 }
 
 // move copies an object and leaves its new place behind.
-func (e *evacuation) move(h *object.Header, header object.Header) object.Word {
+func (e *evacuation) move(old object.Word, h *object.Header, header object.Header) object.Word {
 	bytes := object.BytesOf(e.scans, header)
-	at := e.copy.Alloc(bytes >> cage.UnitShift)
-	to := cage.At(at)
-	copy(unsafe.Slice((*byte)(to), bytes), unsafe.Slice((*byte)(unsafe.Pointer(h)), bytes))
-	*(*object.Header)(to) = header.WithMark(e.epoch)
+	at := e.copy.Alloc(header.CopyBytes(bytes) >> cage.UnitShift)
+	object.Move(cage.At(at), unsafe.Pointer(h), old, header.WithMark(e.epoch), bytes)
 	w := object.Word(at + 1)
 	*h = object.Forward(w)
-	e.copied += int64(bytes)
+	e.copied += int64(header.CopyBytes(bytes))
 	e.grey = append(e.grey, w)
 	return w
 }

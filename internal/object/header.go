@@ -9,6 +9,9 @@ import "unsafe"
 //	│ length, or user bits  │ type id   │ flags│ mark  │
 //	└───────────────────────┴───────────┴──────┴───────┘
 //
+// Mutators may change flags and user bits at the same time, so each half is
+// written as a word of its own.
+//
 // Mark is the epoch of the last cycle that found the object alive, 0 for one
 // that no cycle has seen. A forwarded object has the type id Forwarded and its
 // new reference in the upper half.
@@ -23,7 +26,14 @@ const (
 
 	// Large flags an object that lies in pages of its own.
 	Large Header = 1 << 8
+	// Hashed flags an object whose identity hash somebody has seen.
+	Hashed Header = 1 << 9
+	// HashTail flags an object that was moved after that: a last word of 8 bytes,
+	// behind the payload, has what the hash is made of.
+	HashTail Header = 1 << 10
 
+	tailSize   = 8
+	tailShift  = 10
 	typeShift  = 12
 	typeBits   = 20
 	typeMask   = 1<<typeBits - 1
@@ -57,6 +67,9 @@ func (h Header) Type() TypeID { return TypeID(h>>typeShift) & typeMask }
 
 // Upper returns the length of an array, or the new place of a forwarded object.
 func (h Header) Upper() uint32 { return uint32(h >> upperShift) }
+
+// UpperOf returns where the upper half of a header lies.
+func UpperOf(h *Header) *uint32 { return (*uint32)(unsafe.Add(unsafe.Pointer(h), 4)) }
 
 // HeaderOf returns where the header of the object with the given payload lies.
 // Every reference points HeaderSize past the start of an object, so the header

@@ -8,7 +8,10 @@ import (
 
 var (
 	strongSlot = reflect.TypeFor[StrongSlot]()
+	taggedSlot = reflect.TypeFor[TaggedSlot]()
+	schemeSlot = reflect.TypeFor[SchemeSlot]()
 	bareRef    = reflect.TypeFor[BareRef]()
+	bareValue  = reflect.TypeFor[BareValue]()
 	rootMark   = reflect.TypeFor[RootMark]()
 	inlineMark = reflect.TypeFor[InlineMark]()
 )
@@ -17,21 +20,24 @@ var (
 // slots would otherwise cost more descriptor than heap.
 const maxSlots = 1 << 16
 
-// layout walks a Go type and collects its slots.
+// layout walks a Go type and collects its slots, with their offsets.
 type layout struct {
-	root  reflect.Type
-	slots []uint32
+	root    reflect.Type
+	slots   []uint32
+	tagged  []uint32
+	schemes []SchemeWord
 }
 
-// findSlots returns the offsets of the slots in a value of type t, or an error
-// that names the field because of which t cannot lie in the heap.
-func findSlots(t reflect.Type) ([]uint32, error) {
+// findSlots finds the slots in a value of type t, or returns an error that names
+// the field because of which t cannot lie in the heap.
+func findSlots(t reflect.Type) (layout, error) {
 	l := layout{root: t}
-	if err := l.walk(t, 0, ""); err != nil {
-		return nil, err
-	}
-	return l.slots, nil
+	err := l.walk(t, 0, "")
+	return l, err
 }
+
+// count is the number of slots found so far.
+func (l *layout) count() int { return len(l.slots) + len(l.tagged) + len(l.schemes) }
 
 func (l *layout) walk(t reflect.Type, off uintptr, path string) error {
 	switch t.Kind() {
@@ -54,34 +60,57 @@ func (l *layout) array(t reflect.Type, off uintptr, path string) error {
 		// what the programmer meant to keep here.
 		return (&layout{root: l.root}).walk(t.Elem(), off, path+"[0]")
 	}
-	before := len(l.slots)
+	slots, tagged, schemes, before := len(l.slots), len(l.tagged), len(l.schemes), l.count()
 	if err := l.walk(t.Elem(), off, path+"[0]"); err != nil {
 		return err
 	}
-	first := l.slots[before:len(l.slots):len(l.slots)]
-	if len(first) == 0 {
-		return nil
-	}
-	if len(first) > (maxSlots-before)/t.Len() {
+	one := l.count() - before
+	if one > (maxSlots-before)/t.Len() {
 		return l.refuse(t, path, "which has more than "+strconv.Itoa(maxSlots)+" references: use an Array")
 	}
-	for i := 1; i < t.Len(); i++ {
-		for _, s := range first {
-			l.slots = append(l.slots, s+uint32(uintptr(i)*t.Elem().Size()))
-		}
-	}
+	l.slots = repeat(l.slots, slots, t, shift)
+	l.tagged = repeat(l.tagged, tagged, t, shift)
+	l.schemes = repeat(l.schemes, schemes, t, func(s SchemeWord, by uint32) SchemeWord {
+		s.Offset += by
+		return s
+	})
 	return nil
 }
 
+func shift(offset, by uint32) uint32 { return offset + by }
+
+// repeat appends what was found in the first element of an array, which begins
+// at from, for each of the others.
+func repeat[S any](found []S, from int, array reflect.Type, shift func(S, uint32) S) []S {
+	first := found[from:len(found):len(found)]
+	if len(first) == 0 {
+		return found
+	}
+	for i := 1; i < array.Len(); i++ {
+		for _, s := range first {
+			found = append(found, shift(s, uint32(uintptr(i)*array.Elem().Size())))
+		}
+	}
+	return found
+}
+
 func (l *layout) structure(t reflect.Type, off uintptr, path string) error {
-	if t == strongSlot {
+	switch t {
+	case strongSlot:
 		l.slots = append(l.slots, uint32(off))
+		return nil
+	case taggedSlot:
+		l.tagged = append(l.tagged, uint32(off))
 		return nil
 	}
 	for i := range t.NumField() {
 		switch t.Field(i).Type {
 		case bareRef:
 			return l.refuse(t, path, "which would hide a reference from the collector: use a Field or an AnyField")
+		case bareValue:
+			return l.refuse(t, path, "which would hide a reference from the collector: use a ValueField")
+		case schemeSlot:
+			return l.scheme(t, off+t.Field(i).Offset, path)
 		case rootMark:
 			return l.refuse(t, path, "which is a root and cannot lie inside an object: use a Field")
 		case inlineMark:
@@ -99,6 +128,21 @@ func (l *layout) structure(t reflect.Type, off uintptr, path string) error {
 		}
 	}
 	return nil
+}
+
+// scheme adds a word of an embedder's scheme, which a field beside it names.
+func (l *layout) scheme(t reflect.Type, off uintptr, path string) error {
+	for i := range t.NumField() {
+		if f := t.Field(i).Type; f.Size() == 0 && f.Implements(schemeInterface) {
+			id, err := SchemeOf(f)
+			if err != nil {
+				return l.refuse(t, path, "and "+err.Error())
+			}
+			l.schemes = append(l.schemes, SchemeWord{uint32(off), id})
+			return nil
+		}
+	}
+	return l.refuse(t, path, "whose Scheme must be a type without size")
 }
 
 func (l *layout) refuse(t reflect.Type, path, why string) error {

@@ -16,12 +16,32 @@ import (
 // What the types of package midden are made of, under other names: a slot is
 // recognised by its innermost type alone.
 type (
-	slot    struct{ StrongSlot }
-	named   slot
+	slot   struct{ StrongSlot }
+	named  slot
+	tagged struct{ TaggedSlot }
+	odd    struct {
+		_ oddScheme
+		_ SchemeSlot
+	}
 	bare    struct{ BareRef }
 	rooted  struct{ _ RootMark }
 	inlined struct{ _ InlineMark }
+	value   struct{ BareValue }
 )
+
+// oddScheme has references in the upper half of odd words.
+type oddScheme struct{}
+
+func (oddScheme) Ref(w uint64) uint32 { return uint32(w>>32) * uint32(w&1) }
+func (oddScheme) WithRef(w uint64, ref uint32) uint64 {
+	return w&(1<<32-1) | uint64(ref)<<32
+}
+
+// bigScheme is no scheme: it has a size.
+type bigScheme struct {
+	oddScheme
+	_ int
+}
 
 func TestLayouts(t *testing.T) {
 	type node struct {
@@ -75,6 +95,13 @@ func TestLayouts(t *testing.T) {
 		{[64]slot{}, each(64), 264, Bits, Structs},
 		{[65]slot{}, each(65), 272, Offsets, Structs},
 		{[maxSlots]slot{}, each(maxSlots), 8 + 4*maxSlots, Offsets, Structs},
+		{tagged{}, nil, 16, Plain, PlainArray},
+		{odd{}, nil, 16, Plain, PlainArray},
+		{struct {
+			A slot
+			B tagged
+			C slot
+		}{}, []uint32{0, 16}, 32, Bits, Structs},
 	} {
 		typ := reflect.TypeOf(c.v)
 		d, err := Describe(typ)
@@ -166,6 +193,16 @@ func TestRefusals(t *testing.T) {
 		{(*unsafe.Pointer)(nil), "cannot hold unsafe.Pointer: it is an unsafe.Pointer" + mustSee},
 		{(*struct{ A, B bare })(nil), "field A is an object.bare, which would hide a reference from the collector: use a Field or an AnyField"},
 		{(*bare)(nil), "cannot hold object.bare: it is an object.bare, which would hide a reference"},
+		{(*struct{ X [2]value })(nil), "field X[0] is an object.value, which would hide a reference from the collector: use a ValueField"},
+		{(*struct{ X struct{ W SchemeSlot } })(nil), "field X is a struct { W object.SchemeSlot }, whose Scheme must be a type without size"},
+		{(*struct {
+			S bigScheme
+			W SchemeSlot
+		})(nil), "whose Scheme must be a type without size"},
+		{(*[maxSlots/2 + 1]struct {
+			A slot
+			B tagged
+		})(nil), fmt.Sprintf("has more than %d references", maxSlots)},
 		{(*[3]rooted)(nil), "field [0] is an object.rooted, which is a root and cannot lie inside an object: use a Field"},
 		{(*struct{ X struct{ Y inlined } })(nil), "field X.Y is an object.inlined, which exists only as an object of its own: use a Field that refers to one"},
 		{(*[maxSlots + 1]slot)(nil), fmt.Sprintf("which has more than %d references: use an Array", maxSlots)},
@@ -269,8 +306,10 @@ func randomType(r *rand.Rand, depth int) reflect.Type {
 	switch n := r.IntN(10); {
 	case n < 3 || depth == 0:
 		return plain[r.IntN(len(plain))]
-	case n < 6:
+	case n < 5:
 		return reflect.TypeFor[StrongSlot]()
+	case n < 6:
+		return []reflect.Type{reflect.TypeFor[TaggedSlot](), reflect.TypeFor[odd]()}[r.IntN(2)]
 	case n < 8:
 		return reflect.ArrayOf(r.IntN(9), randomType(r, depth-1))
 	}
@@ -281,19 +320,20 @@ func randomType(r *rand.Rand, depth int) reflect.Type {
 	return reflect.StructOf(fields)
 }
 
-// slotsOf finds the slots by asking reflection about an addressable value.
-func slotsOf(v reflect.Value, base uintptr) (offsets []uint32) {
+// slotsOf finds the slots of the given type by asking reflection about an
+// addressable value.
+func slotsOf(v reflect.Value, slot reflect.Type, base uintptr) (offsets []uint32) {
+	if v.Type() == slot {
+		return []uint32{uint32(v.Addr().Pointer() - base)}
+	}
 	switch v.Kind() {
 	case reflect.Struct:
-		if v.Type() == strongSlot {
-			return []uint32{uint32(v.Addr().Pointer() - base)}
-		}
 		for i := range v.NumField() {
-			offsets = append(offsets, slotsOf(v.Field(i), base)...)
+			offsets = append(offsets, slotsOf(v.Field(i), slot, base)...)
 		}
 	case reflect.Array:
 		for i := range v.Len() {
-			offsets = append(offsets, slotsOf(v.Index(i), base)...)
+			offsets = append(offsets, slotsOf(v.Index(i), slot, base)...)
 		}
 	}
 	return offsets
@@ -323,15 +363,29 @@ func scanned(s Scan, h Header) (offsets []uint32) {
 	return offsets
 }
 
-// For any type, what reflection knows, the list of slots, Each and the packed
-// Scan agree.
+// offsetsOf returns where the words of schemes are, which must be odd ones.
+func offsetsOf(t *testing.T, words []SchemeWord) (offsets []uint32) {
+	for _, sw := range words {
+		if SchemeByID(sw.Scheme) != (oddScheme{}) {
+			t.Fatal("a word has another scheme than its own")
+		}
+		offsets = append(offsets, sw.Offset)
+	}
+	return offsets
+}
+
+// For any type, what reflection knows, the lists of slots, Each, Update and the
+// packed Scan agree.
 func TestScansAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	modes := map[Mode]int{}
-	for range 600 {
+	specials := map[Special]int{}
+	for range 900 {
 		typ := randomType(r, 4)
 		v := reflect.New(typ).Elem()
-		want := slotsOf(v, v.Addr().Pointer())
+		strong := slotsOf(v, strongSlot, v.Addr().Pointer())
+		tagged := slotsOf(v, taggedSlot, v.Addr().Pointer())
+		odds := slotsOf(v, schemeSlot, v.Addr().Pointer())
 		d, err := Describe(typ)
 		if err != nil {
 			t.Fatalf("%v: %v", typ, err)
@@ -340,38 +394,98 @@ func TestScansAgree(t *testing.T) {
 		if err != nil {
 			t.Fatalf("array of %v: %v", typ, err)
 		}
-		if !slices.Equal(d.Slots, want) {
-			t.Fatalf("%v: slots %v, want %v", typ, d.Slots, want)
+		if !slices.Equal(d.Slots, strong) || !slices.Equal(d.Tagged, tagged) || !slices.Equal(offsetsOf(t, d.Schemes), odds) {
+			t.Fatalf("%v: slots %v, %v, %v, want %v, %v, %v", typ, d.Slots, d.Tagged, d.Schemes, strong, tagged, odds)
 		}
-		n := r.IntN(5)
-		var wantArray []uint32
-		for i := range n {
-			for _, off := range want {
-				wantArray = append(wantArray, uint32(i)*uint32(typ.Size())+off)
-			}
+		if !slices.Equal(d.Scan.TaggedOffsets(), tagged) || !slices.Equal(d.Scan.StrongOffsets(), strong) {
+			t.Fatalf("%v: Scan has offsets %v and %v, want %v and %v", typ, d.Scan.StrongOffsets(), d.Scan.TaggedOffsets(), strong, tagged)
 		}
+		length := r.IntN(5)
 		for _, c := range []struct {
-			h    Header
-			d    *Type
-			want []uint32
-		}{{d.Header, d, want}, {a.Header | MakeHeader(0, uint32(n)), a, wantArray}} {
+			h Header
+			d *Type
+			n uint32
+		}{{d.Header, d, 1}, {a.Header | MakeHeader(0, uint32(length)), a, uint32(length)}} {
 			modes[c.d.Scan.Mode]++
+			specials[c.d.Scan.Special]++
+			if some := len(strong)+len(tagged)+len(odds) > 0; c.d.HasSlots() != some {
+				t.Fatalf("%v: HasSlots is %v", typ, !some)
+			}
 			bytes := BytesOf(Scans(), c.h)
 			object := make([]uint64, bytes/8)
 			payload := unsafe.Pointer(unsafe.SliceData(object[1:]))
-			var each []uint32
-			Each(payload, c.h, func(w *Word) {
-				each = append(each, uint32(uintptr(unsafe.Pointer(w))-uintptr(payload)))
-			})
-			if !slices.Equal(each, c.want) {
-				t.Fatalf("%v: Each finds %v, want %v", typ, each, c.want)
+
+			// Each slot refers to its own offset, and one more so that it is not nil.
+			var want, wantStrong []uint32
+			for i := range c.n {
+				at := i * uint32(typ.Size())
+				for _, off := range strong {
+					*(*Word)(unsafe.Add(payload, at+off)) = Word(at + off + 1)
+					want = append(want, at+off)
+					wantStrong = append(wantStrong, at+off)
+				}
+				for _, off := range tagged {
+					*(*uint64)(unsafe.Add(payload, at+off)) = uint64(at + off + 1)
+					want = append(want, at+off)
+				}
+				for _, off := range odds {
+					*(*uint64)(unsafe.Add(payload, at+off)) = uint64(at+off+1)<<32 | 7
+					want = append(want, at+off)
+				}
 			}
-			if got := scanned(c.d.Scan, c.h); !slices.Equal(got, c.want) {
-				t.Fatalf("%v: mode %d, Scan finds %v, want %v", typ, c.d.Scan.Mode, got, c.want)
+			if got := scanned(c.d.Scan, c.h); !slices.Equal(got, wantStrong) {
+				t.Fatalf("%v: mode %d, Scan finds %v, want %v", typ, c.d.Scan.Mode, got, wantStrong)
 			}
-			for _, off := range c.want {
+			for _, off := range want {
 				if uintptr(off)+WordSize > bytes-HeaderSize {
 					t.Fatalf("%v: the slot at %d lies outside an object of %d bytes", typ, off, bytes)
+				}
+			}
+			// Whoever visits finds all of them, and moves each by one.
+			var moved uint32
+			for _, way := range []struct {
+				name  string
+				visit func(func(*Word))
+			}{
+				{"Each", func(f func(*Word)) { Each(payload, c.h, f) }},
+				{"Update", func(f func(*Word)) { Update(&c.d.Scan, payload, c.h, f) }},
+				{"Each", func(f func(*Word)) { Each(payload, c.h, f) }},
+			} {
+				var got []uint32
+				way.visit(func(w *Word) {
+					got = append(got, uint32(*w)-1-moved)
+					*w++
+				})
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%v: %s finds %v, want %v", typ, way.name, got, want)
+				}
+				moved++
+			}
+			for i := range c.n {
+				for _, off := range odds {
+					at := i*uint32(typ.Size()) + off
+					if got := *(*uint64)(unsafe.Add(payload, at)); got != uint64(at+1+moved)<<32|7 {
+						t.Fatalf("%v: the word at %d is %#x: its number was changed", typ, at, got)
+					}
+				}
+				// Numbers are left alone.
+				for _, off := range tagged {
+					*(*uint64)(unsafe.Add(payload, i*uint32(typ.Size())+off)) |= 1 << 32
+				}
+				for _, off := range odds {
+					*(*uint64)(unsafe.Add(payload, i*uint32(typ.Size())+off)) &^= 1
+				}
+			}
+			for name, visit := range map[string]func(func(*Word)){
+				"Each":   func(f func(*Word)) { Each(payload, c.h, f) },
+				"Update": func(f func(*Word)) { Update(&c.d.Scan, payload, c.h, f) },
+			} {
+				n := 0
+				visit(func(*Word) { n++ })
+				if n != len(wantStrong) {
+					t.Fatalf("%v: %s visits %d words, %d are references", typ, name, n, len(wantStrong))
 				}
 			}
 		}
@@ -379,6 +493,11 @@ func TestScansAgree(t *testing.T) {
 	for m := Plain; m <= Structs; m++ {
 		if modes[m] == 0 {
 			t.Errorf("no type had mode %d", m)
+		}
+	}
+	for _, s := range []Special{0, SpecialTagged, SpecialScheme, SpecialTagged | SpecialScheme} {
+		if specials[s] == 0 {
+			t.Errorf("no type was special %#b", s)
 		}
 	}
 }
@@ -422,4 +541,18 @@ func TestConcurrentDescribe(t *testing.T) {
 			t.Error("two goroutines learned different ids")
 		}
 	}
+}
+
+// describeFor returns the descriptors of a T, and of arrays of T.
+func describeFor[T any](t *testing.T) (single, array *Type) {
+	t.Helper()
+	single, err := Describe(reflect.TypeFor[T]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	array, err = DescribeArray(reflect.TypeFor[T](), "array")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return single, array
 }

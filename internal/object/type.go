@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/bits"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -25,41 +26,18 @@ type Type struct {
 	Array  bool
 	Scan   Scan
 
-	Elem  reflect.Type // the Go type of the value, or of an element
-	Size  uintptr      // of one value or element
-	Slots []uint32     // offsets of the slots in one value or element, ascending
-	Name  string
+	Elem reflect.Type // the Go type of the value, or of an element
+	Size uintptr      // of one value or element
+	Name string
+
+	// Offsets in one value or element, ascending.
+	Slots   []uint32     // strong slots
+	Tagged  []uint32     // tagged words
+	Schemes []SchemeWord // words of an embedder's scheme
 }
 
-// Scan is what a tracer needs of a Type, packed so that two fit a cache line.
-type Scan struct {
-	Bitmap  uint64 // Bits: bit i stands for the word at offset i*WordSize
-	Size    uint32 // bytes of an object with its header, or of an array's element
-	Mode    Mode
-	NumSlot uint32         // Offsets, Structs: how many offsets
-	Offsets unsafe.Pointer // Offsets, Structs: *[NumSlot]uint32
-}
-
-// Mode says how to find the slots of an object.
-type Mode uint8
-
-const (
-	// Plain objects have no slots.
-	Plain Mode = iota
-	// Bits objects have their slots in the first 64 words, given by a bitmap.
-	Bits
-	// Offsets objects have a list of offsets.
-	Offsets
-	// PlainArray is an array whose elements have no slots.
-	PlainArray
-	// Words is an array whose elements are one slot each and nothing else.
-	Words
-	// Structs is an array whose elements have a list of offsets.
-	Structs
-)
-
-// Arrays reports whether objects of this mode are arrays.
-func (m Mode) Arrays() bool { return m >= PlainArray }
+// HasSlots reports whether a store to an object can be of interest to a collector.
+func (t *Type) HasSlots() bool { return !t.Scan.Leaf() }
 
 // MaxElem is the largest size of a type that can be described, in bytes.
 const MaxElem = 1 << 30
@@ -67,8 +45,8 @@ const MaxElem = 1 << 30
 var registry struct {
 	mu    sync.Mutex
 	byKey map[key]*Type
-	types []*Type // by id; NoType and Forwarded are nil
-	scans atomic.Pointer[[]Scan]
+	types atomic.Pointer[[]*Type] // by id; NoType and Forwarded are nil
+	scans atomic.Pointer[[]Scan]  // by id too
 }
 
 type key struct {
@@ -90,7 +68,7 @@ func describe(k key, name string) (*Type, error) {
 	if t := r.byKey[k]; t != nil {
 		return t, nil
 	}
-	slots, err := findSlots(k.t)
+	found, err := findSlots(k.t)
 	if err != nil {
 		return nil, err
 	}
@@ -99,39 +77,48 @@ func describe(k key, name string) (*Type, error) {
 	}
 	if r.byKey == nil {
 		r.byKey = map[key]*Type{}
-		r.types = make([]*Type, firstType)
+		r.types.Store(&[]*Type{nil, nil})
 		r.scans.Store(&[]Scan{{}, {}})
 	}
-	id := TypeID(len(r.types))
+	id := TypeID(len(*r.types.Load()))
 	if id >= maxTypes {
 		return nil, fmt.Errorf("cannot hold %v: %d types are known already", k.t, maxTypes-firstType)
 	}
 	t := &Type{
-		Header: MakeHeader(id, 0),
-		ID:     id,
-		Array:  k.array,
-		Elem:   k.t,
-		Size:   k.t.Size(),
-		Slots:  slots,
-		Name:   name,
+		Header:  MakeHeader(id, 0),
+		ID:      id,
+		Array:   k.array,
+		Elem:    k.t,
+		Size:    k.t.Size(),
+		Name:    name,
+		Slots:   found.slots,
+		Tagged:  found.tagged,
+		Schemes: found.schemes,
 	}
 	if !k.array {
 		t.Bytes = HeaderSize + max(roundUp(t.Size), 8)
 	}
 	t.Scan = scanOf(t)
-	r.types = append(r.types, t)
 	r.byKey[k] = t
-	// Readers keep the slice that they loaded, and it must not change under
-	// them; appending beyond its length does not.
+	// Readers keep the slices that they loaded, and those must not change under
+	// them; appending beyond their length does not.
+	types := append(*r.types.Load(), t)
+	r.types.Store(&types)
 	scans := append(*r.scans.Load(), t.Scan)
 	r.scans.Store(&scans)
 	return t, nil
 }
 
 func scanOf(t *Type) Scan {
-	s := Scan{Size: uint32(t.Bytes), NumSlot: uint32(len(t.Slots))}
-	if len(t.Slots) > 0 {
-		s.Offsets = unsafe.Pointer(&t.Slots[0])
+	s := Scan{Size: uint32(t.Bytes), NumSlot: uint32(len(t.Slots)), NumTagged: uint32(len(t.Tagged))}
+	if offsets := slices.Concat(t.Slots, t.Tagged); len(offsets) > 0 {
+		s.Offsets = unsafe.Pointer(&offsets[0])
+	}
+	if len(t.Tagged) > 0 {
+		s.Special |= SpecialTagged
+	}
+	if len(t.Schemes) > 0 {
+		s.Special |= SpecialScheme
 	}
 	if t.Array {
 		s.Size = uint32(t.Size)
@@ -161,13 +148,11 @@ func scanOf(t *Type) Scan {
 
 // ByID returns the descriptor with the given id, nil when there is none.
 func ByID(id TypeID) *Type {
-	r := &registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if int(id) >= len(r.types) {
+	p := registry.types.Load()
+	if p == nil || int(id) >= len(*p) {
 		return nil
 	}
-	return r.types[id]
+	return (*p)[id]
 }
 
 // Scans returns what tracers need of all types known now, by id.
@@ -187,16 +172,6 @@ func ArrayBytes(size uintptr, n int) (bytes uintptr, ok bool) {
 		return 0, false
 	}
 	return HeaderSize + max(roundUp(uintptr(lo)), 8), true
-}
-
-// BytesOf returns the size of the object with header h, which must have a type
-// of scans, with header and rounding.
-func BytesOf(scans []Scan, h Header) uintptr {
-	s := &scans[h.Type()]
-	if s.Mode.Arrays() {
-		return HeaderSize + max(roundUp(uintptr(s.Size)*uintptr(h.Upper())), 8)
-	}
-	return uintptr(s.Size)
 }
 
 func roundUp(n uintptr) uintptr { return (n + 7) &^ 7 }

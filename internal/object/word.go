@@ -13,9 +13,29 @@ const WordSize = 4
 // StrongSlot is the word inside Field and AnyField.
 type StrongSlot struct{ W Word }
 
+// TaggedSlot is the word inside ValueField. It is a number, or whatever else, if
+// its upper half is not 0, and a reference otherwise: then its lower half is a
+// Word. The supported systems are little-endian, so that the Word lies where the
+// slot begins, and a reference of either kind is updated in the same way.
+type TaggedSlot struct{ W uint64 }
+
+// SchemeSlot is the word inside TaggedField. The struct that contains it has
+// another field, without size, whose type is the Scheme.
+type SchemeSlot struct{ W uint64 }
+
+// TaggedSize is the size of a TaggedSlot, and of a SchemeSlot, in bytes.
+const TaggedSize = 8
+
+// HoldsWord reports whether a tagged word is a reference, or nil.
+func HoldsWord(w uint64) bool { return w>>32 == 0 }
+
 // BareRef is the word inside Ref and AnyRef: a reference that no collector
 // would find if it lay inside an object.
 type BareRef struct{ W Word }
+
+// BareValue is the word inside Value, a reference that no collector would find
+// likewise.
+type BareValue struct{ W uint64 }
 
 // RootMark marks types that belong to a mutator or a heap, not to an object.
 type RootMark struct{}

@@ -35,6 +35,25 @@ type row struct {
 	T slot
 }
 
+// dynamic is an object of a dynamic language.
+type dynamic struct {
+	S slot
+	V [3]object.TaggedSlot
+	O odd
+	T slot
+}
+
+// odd has references in the upper half of odd words.
+type odd struct {
+	_ oddScheme
+	W object.SchemeSlot
+}
+
+type oddScheme struct{}
+
+func (oddScheme) Ref(w uint64) uint32                 { return uint32(w>>32) * uint32(w&1) }
+func (oddScheme) WithRef(w uint64, ref uint32) uint64 { return w&(1<<32-1) | uint64(ref)<<32 }
+
 // describe returns the descriptor of a T, and of arrays of T.
 func describe[T any]() (single, array *object.Type) {
 	t := reflect.TypeFor[T]()
@@ -111,7 +130,7 @@ func (g *graph) alloc(d *object.Type, n int) object.Word {
 	return w
 }
 
-// slots returns the slots of an object.
+// slots returns the slots of an object whose words are all its own.
 func slots(w object.Word) (ss []*object.Word) {
 	payload := cage.At(uintptr(w))
 	object.Each(payload, *object.HeaderOf(payload), func(s *object.Word) { ss = append(ss, s) })
@@ -128,8 +147,21 @@ func (g *graph) populate(n int, nils int) {
 	plain, plainRows := describe[[5]uint16]()
 	largeSlots, _ := describe[[3000]slot]()
 	largePlain, _ := describe[[9000]byte]()
+	value, values := describe[object.TaggedSlot]()
+	dynamics, dynamicRows := describe[dynamic]()
+	_, odds := describe[odd]()
 	for range n {
 		switch g.rand.IntN(40) {
+		case 10:
+			g.alloc(values, g.rand.IntN(200))
+		case 11:
+			g.alloc(dynamicRows, g.rand.IntN(20))
+		case 12:
+			g.alloc(odds, g.rand.IntN(20))
+		case 13, 14:
+			g.alloc(dynamics, 0)
+		case 15:
+			g.alloc(value, 0)
 		case 0:
 			g.alloc(records, 0)
 		case 1:
@@ -146,6 +178,12 @@ func (g *graph) populate(n int, nils int) {
 			g.alloc(words, 0)
 		case 9:
 			switch g.rand.IntN(20) {
+			case 5:
+				g.alloc(values, 1100+g.rand.IntN(5000))
+			case 6:
+				g.alloc(dynamicRows, 300+g.rand.IntN(2000))
+			case 7:
+				g.alloc(odds, 2000+g.rand.IntN(2000))
 			case 0:
 				g.alloc(largeSlots, 0)
 			case 1:
@@ -162,7 +200,9 @@ func (g *graph) populate(n int, nils int) {
 		}
 	}
 	for _, w := range g.objects {
-		for _, s := range slots(w) {
+		g.fillWords(w, nils)
+		payload := cage.At(uintptr(w))
+		object.Each(payload, *object.HeaderOf(payload), func(s *object.Word) {
 			switch g.rand.IntN(100) {
 			case 0:
 				*s = w
@@ -171,6 +211,33 @@ func (g *graph) populate(n int, nils int) {
 					*s = g.objects[g.rand.IntN(len(g.objects))]
 				}
 			}
+		})
+	}
+}
+
+// fillWords makes numbers of some of the tagged words of an object, which look
+// like references in one half, and references of some of the odd ones.
+func (g *graph) fillWords(w object.Word, nils int) {
+	payload := cage.At(uintptr(w))
+	h := *object.HeaderOf(payload)
+	d := object.ByID(h.Type())
+	n := uint32(1)
+	if d.Array {
+		n = h.Upper()
+	}
+	for i := range n {
+		elem := unsafe.Add(payload, uintptr(i)*d.Size)
+		for _, off := range d.Tagged {
+			if g.rand.IntN(2) == 0 {
+				*(*uint64)(unsafe.Add(elem, off)) = 1<<32 | uint64(g.objects[g.rand.IntN(len(g.objects))])
+			}
+		}
+		for _, sw := range d.Schemes {
+			word := uint64(g.objects[g.rand.IntN(len(g.objects))])<<32 | 4
+			if g.rand.IntN(100) >= nils {
+				word |= 1
+			}
+			*(*uint64)(unsafe.Add(elem, sw.Offset)) = word
 		}
 	}
 }
@@ -218,7 +285,7 @@ func (g *graph) check(tr *Tracer, want map[object.Word]bool) {
 		start := uintptr(w) - 1
 		end := start + object.BytesOf(object.Scans(), h)/8
 		first, last := start/unitsPerLine, (end-1)/unitsPerLine
-		if h&object.Large != 0 && len(object.ByID(h.Type()).Slots) == 0 {
+		if h&object.Large != 0 && !object.ByID(h.Type()).HasSlots() {
 			last = first
 		}
 		for line := first; line <= last; line++ {

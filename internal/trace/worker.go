@@ -18,7 +18,8 @@ const (
 	worthSharing = 256
 	// maxChunk bounds what is given away at once.
 	maxChunk = 4096
-	// spanSlots is how many slots of a large array are scanned at a time.
+	// spanSlots is how many slots of a large array are scanned at a time, or how
+	// many tagged words.
 	spanSlots = 1024
 	// bitmapSlots is the most slots of an object whose slots fit a bitmap.
 	bitmapSlots = 64
@@ -32,13 +33,24 @@ type worker struct {
 }
 
 // span is a part of an object that remains to be scanned: n elements of size
-// bytes each, with slots at the offsets of scan.
+// bytes each, and what in them.
 type span struct {
-	at   unsafe.Pointer // in the cage
-	n    uintptr
-	scan *object.Scan
-	size uintptr
+	at    unsafe.Pointer // in the cage
+	n     uintptr
+	size  uintptr
+	words words
+	scan  *object.Scan // says where strong slots and tagged words are
+	typ   *object.Type // says where the words of schemes are
 }
+
+// words says which words of a span to scan.
+type words uint8
+
+const (
+	strong words = iota
+	tagged
+	schemes
+)
 
 func (w *worker) init(t *Tracer, stack []object.Word) {
 	w.t = t
@@ -105,13 +117,14 @@ func (w *worker) drain() {
 		if scan.Mode.Arrays() {
 			bytes = object.HeaderSize + max((bytes*uintptr(header.Upper())+7)&^7, 8)
 		}
+		bytes += header.Tail()
 		// Every line that the object touches, and no other, is marked.
 		start := uintptr(r) - 1
 		first := start / unitsPerLine
 		last := (start + bytes/8 - 1) / unitsPerLine
 		*(*uint8)(unsafe.Add(lines, first)) = line
 		if last != first {
-			if bytes > small && (scan.Mode == object.Plain || scan.Mode == object.PlainArray) {
+			if bytes > small && scan.Leaf() {
 				last = first
 			}
 			for l := first + 1; l <= last; l++ {
@@ -136,11 +149,16 @@ func (w *worker) drain() {
 			stack = stack[:n]
 		case object.Offsets:
 			w.stack = stack
-			w.scanSpan(span{payload, 1, scan, bytes})
+			w.scanSpan(span{at: payload, n: 1, scan: scan})
 			stack = w.stack
 		case object.Words, object.Structs:
 			w.stack = stack
-			w.scanSpan(span{payload, uintptr(header.Upper()), scan, uintptr(scan.Size)})
+			w.scanSpan(span{at: payload, n: uintptr(header.Upper()), size: uintptr(scan.Size), scan: scan})
+			stack = w.stack
+		}
+		if scan.Special != 0 {
+			w.stack = stack
+			w.special(payload, header, scan)
 			stack = w.stack
 		}
 
@@ -156,15 +174,58 @@ func (w *worker) drain() {
 	w.stack = stack[:0]
 }
 
-// scanSpan pushes what the slots of s refer to; of a long one only the
+// special scans what an object has beside strong slots.
+func (w *worker) special(payload unsafe.Pointer, header object.Header, scan *object.Scan) {
+	s := span{at: payload, n: 1, scan: scan}
+	if scan.Mode.Arrays() {
+		s.n, s.size = uintptr(header.Upper()), uintptr(scan.Size)
+	}
+	if scan.Special&object.SpecialTagged != 0 {
+		s.words = tagged
+		w.scanSpan(s)
+	}
+	if scan.Special&object.SpecialScheme != 0 {
+		s.words, s.typ = schemes, object.ByID(header.Type())
+		w.scanSpan(s)
+	}
+}
+
+// scanSpan pushes what the words of s refer to; of a long one only the
 // beginning, and the rest is kept for later.
 func (w *worker) scanSpan(s span) {
-	slots := uintptr(s.scan.NumSlot)
-	offsets := unsafe.Slice((*uint32)(s.scan.Offsets), slots)
-	if some := max(spanSlots/slots, 1); s.n > some {
-		w.spans = append(w.spans, span{unsafe.Add(s.at, some*s.size), s.n - some, s.scan, s.size})
+	if some := max(spanSlots/s.perElement(), 1); s.n > some {
+		rest := s
+		rest.at = unsafe.Add(s.at, some*s.size)
+		rest.n -= some
+		w.spans = append(w.spans, rest)
 		s.n = some
 	}
+	switch s.words {
+	case strong:
+		w.scanStrong(s)
+	case tagged:
+		w.scanTagged(s)
+	case schemes:
+		w.scanSchemes(s)
+	}
+	if w.t.pool.hungry.Load() > 0 {
+		w.share()
+	}
+}
+
+// perElement returns how many words of an element are scanned.
+func (s *span) perElement() uintptr {
+	switch s.words {
+	case strong:
+		return uintptr(s.scan.NumSlot)
+	case tagged:
+		return uintptr(s.scan.NumTagged)
+	}
+	return uintptr(len(s.typ.Schemes))
+}
+
+func (w *worker) scanStrong(s span) {
+	offsets := s.scan.StrongOffsets()
 	stack, marks := w.stack, w.t.Marks
 	for range s.n {
 		for _, off := range offsets {
@@ -175,8 +236,41 @@ func (w *worker) scanSpan(s span) {
 		s.at = unsafe.Add(s.at, s.size)
 	}
 	w.stack = stack
-	if w.t.pool.hungry.Load() > 0 {
-		w.share()
+}
+
+func (w *worker) scanTagged(s span) {
+	stack, marks := w.stack, w.t.Marks
+	if s.size == object.TaggedSize {
+		// An array of Values, which interpreters have many of.
+		for _, v := range unsafe.Slice((*uint64)(s.at), s.n) {
+			if object.HoldsWord(v) && v != 0 && mark(marks, object.Word(v)) {
+				stack = append(stack, object.Word(v))
+			}
+		}
+		w.stack = stack
+		return
+	}
+	offsets := s.scan.TaggedOffsets()
+	for range s.n {
+		for _, off := range offsets {
+			if v := *(*uint64)(unsafe.Add(s.at, off)); object.HoldsWord(v) && v != 0 && mark(marks, object.Word(v)) {
+				stack = append(stack, object.Word(v))
+			}
+		}
+		s.at = unsafe.Add(s.at, s.size)
+	}
+	w.stack = stack
+}
+
+func (w *worker) scanSchemes(s span) {
+	for _, sw := range s.typ.Schemes {
+		scheme := object.SchemeByID(sw.Scheme)
+		for i := range s.n {
+			word := *(*uint64)(unsafe.Add(s.at, i*s.size+uintptr(sw.Offset)))
+			if r := object.Word(scheme.Ref(word)); r != 0 && mark(w.t.Marks, r) {
+				w.stack = append(w.stack, r)
+			}
+		}
 	}
 }
 
@@ -194,7 +288,10 @@ func (w *worker) share() {
 		s := &w.spans[0]
 		if s.n >= 2*spanSlots {
 			half := s.n / 2
-			spans = []span{{unsafe.Add(s.at, half*s.size), s.n - half, s.scan, s.size}}
+			rest := *s
+			rest.at = unsafe.Add(s.at, half*s.size)
+			rest.n -= half
+			spans = []span{rest}
 			s.n = half
 		} else if n > 1 {
 			spans = slices.Clone(w.spans[:n/2])

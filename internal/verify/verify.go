@@ -98,7 +98,7 @@ func (c *Config) look(f found, lines map[uintptr]bool, large *int64) error {
 	if !c.Lines {
 		return nil
 	}
-	if h&object.Large != 0 && len(object.ByID(h.Type()).Slots) == 0 {
+	if h&object.Large != 0 && !object.ByID(h.Type()).HasSlots() {
 		end = start + 1 // it marks its first line only
 	}
 	for line := start >> cage.LineShift; line <= (end-1)>>cage.LineShift; line++ {

@@ -109,7 +109,7 @@ func (h *testHeap) put(at uintptr, header object.Header) object.Word {
 	w := object.Word(at + 1)
 	*h.header(w) = header
 	first, last := h.lines(w)
-	if header&object.Large != 0 && len(object.ByID(header.Type()).Slots) == 0 {
+	if header&object.Large != 0 && !object.ByID(header.Type()).HasSlots() {
 		last = first
 	}
 	for line := first; line <= last; line++ {
