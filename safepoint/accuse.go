@@ -160,7 +160,8 @@ func (t *trace) bystander() bool {
 			continue
 		case strings.HasPrefix(name, "testing."), strings.HasPrefix(name, "testing/synctest."),
 			strings.HasPrefix(name, "internal/synctest."), strings.HasPrefix(name, "os/signal."),
-			strings.HasPrefix(name, inside+"(*World)."), strings.HasPrefix(name, inside+"(*Context)."):
+			strings.HasPrefix(name, inside+"(*World)."), strings.HasPrefix(name, inside+"(*Context)."),
+			strings.HasPrefix(name, inside+"(*vigil).sleep("), strings.HasPrefix(name, inside+"wait("):
 			return true
 		}
 		return false

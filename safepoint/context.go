@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"sync/atomic"
 	"time"
 	"weak"
 )
@@ -17,7 +16,7 @@ import (
 // and taken out of the world; see [Listener].
 type Context struct {
 	m       *member
-	flag    *atomic.Uint32
+	flag    *atomicUint32
 	data    any
 	cleanup runtime.Cleanup
 }
@@ -64,14 +63,14 @@ func (w *World) join() *Context {
 			panic(ErrSingle)
 		}
 	}
-	m := &member{w: w, created: time.Now()}
+	m := &member{w: w, created: now()}
 	m.depth.Store(-1)
 	runtime.Callers(3, m.from[:])
 	m.stamp()
 	c := &Context{m: m, flag: &w.gate.flag}
 	m.context = weak.Make(c)
 	w.registry.add(m)
-	c.cleanup = runtime.AddCleanup(c, (*member).isLost, m)
+	c.cleanup = onLoss(c, m)
 	c.traceStep("create")
 	return c
 }
@@ -210,7 +209,7 @@ func (c *Context) String() string {
 	if name := m.nameString(); name != "" {
 		s += fmt.Sprintf(" %q", name)
 	}
-	s += fmt.Sprintf(" %v, %v old", m.load().state(), time.Since(m.created).Round(time.Microsecond))
+	s += fmt.Sprintf(" %v, %v old", m.load().state(), since(m.created).Round(time.Microsecond))
 	if d := m.depth.Load(); d >= 0 {
 		s += fmt.Sprintf(", depth %d", d)
 	}

@@ -79,10 +79,8 @@ func (w *World) await(p *Pause, done <-chan struct{}, cure string) error {
 	var v vigil
 	defer v.end()
 	for {
-		select {
-		case <-done:
+		if v.sleep(done, nil) == first {
 			return nil
-		case <-v.tick():
 		}
 		err := w.accuse(&v, nil)
 		v.again(longestLook)

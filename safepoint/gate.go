@@ -1,7 +1,5 @@
 package safepoint
 
-import "sync/atomic"
-
 // The word of a gate: the number of shares in the low bits, and above them
 // why no further share may be taken.
 const (
@@ -19,10 +17,10 @@ const lineSize = 64
 // place that knows how: a count split over several lines would stay in here.
 type gate struct {
 	_    [lineSize]byte
-	word atomic.Uint64
+	word atomicUint64
 	lone uint64 // stands for word in a world for a single context
 	_    [lineSize - 16]byte
-	flag atomic.Uint32 // what polls read: nonzero means look
+	flag atomicUint32 // what polls read: nonzero means look
 	_    [lineSize - 4]byte
 }
 

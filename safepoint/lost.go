@@ -52,7 +52,7 @@ func (w *World) drain() {
 			ID:      m.id,
 			Name:    m.nameString(),
 			State:   s.state(),
-			Age:     time.Since(m.created),
+			Age:     since(m.created),
 			Created: m.place(),
 		})
 	}
@@ -62,9 +62,19 @@ func (w *World) drain() {
 // lock and is not inside a pause.
 func (w *World) tellLost() {
 	w.mu.Lock()
+	untold := w.takeUntold()
+	w.mu.Unlock()
+	w.tell(untold)
+}
+
+// takeUntold returns what is to be told. The caller holds w.mu.
+func (w *World) takeUntold() []LostReport {
 	untold := w.untold
 	w.untold = nil
-	w.mu.Unlock()
+	return untold
+}
+
+func (w *World) tell(untold []LostReport) {
 	for _, r := range untold {
 		if w.log != nil {
 			w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a context was lost without Close",

@@ -3,7 +3,6 @@ package safepoint
 import (
 	"log/slog"
 	"runtime"
-	"sync/atomic"
 	"time"
 	"weak"
 )
@@ -13,7 +12,7 @@ import (
 type member struct {
 	// Written by the owner at every freeze and unfreeze, hence on a line of
 	// its own: what follows is rarely written.
-	status atomic.Uint64
+	status atomicUint64
 	lone   status // stands for status in a world for a single context
 	w      *World
 	_      [lineSize - 24]byte
@@ -22,16 +21,16 @@ type member struct {
 	prev, next *member // guarded by registry.mu
 	lost       *member // the next one in World.lost
 	id         uint64
-	name       atomic.Pointer[string]
+	name       atomicPointer[string]
 	created    time.Time
 	from       [8]uintptr // callers of the constructor
 
 	// What the owner leaves behind at its slow steps, for reports.
-	depth     atomic.Int64  // of the shadow stack; -1: unknown
-	seen      atomic.Int64  // when: nanoseconds after created
-	changes   atomic.Uint64 // status.changes at that time
-	goroutine atomic.Uint64 // the id of the owner's goroutine
-	stamped   atomic.Int64  // when goroutine was taken; 0: at creation
+	depth     atomicInt64  // of the shadow stack; -1: unknown
+	seen      atomicInt64  // when: nanoseconds after created
+	changes   atomicUint64 // status.changes at that time
+	goroutine atomicUint64 // the id of the owner's goroutine
+	stamped   atomicInt64  // when goroutine was taken; 0: at creation
 }
 
 // restamp is how long a goroutine id is taken to be good: taking one walks
@@ -58,7 +57,7 @@ func (m *member) become(t State) { m.store(m.load().to(t)) }
 
 // stamp records that the owner was here. Only the owner calls it.
 func (m *member) stamp() {
-	age := int64(time.Since(m.created))
+	age := int64(since(m.created))
 	if m.goroutine.Load() == 0 {
 		m.goroutine.Store(goroutineID())
 	} else if last := m.stamped.Load(); last == 0 || age-last > int64(restamp) {
@@ -92,7 +91,7 @@ func (m *member) LogValue() slog.Value {
 	}
 	attrs = append(attrs,
 		slog.String("state", m.load().state().String()),
-		slog.Duration("age", time.Since(m.created)))
+		slog.Duration("age", since(m.created)))
 	if d := m.depth.Load(); d >= 0 {
 		attrs = append(attrs, slog.Int64("depth", d))
 	}

@@ -2,7 +2,6 @@ package safepoint
 
 import (
 	"iter"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +12,7 @@ type Pause struct {
 	w  *World
 	by *member // who wants it; nil: an outsider
 
-	phase atomic.Uint32
+	phase atomicUint32
 	level Level  // 0: of Stop; raised when it begins to run
 	epoch uint64 // World.epoch once it has ended
 
@@ -115,10 +114,7 @@ func (p *Pause) look() {
 	if p.wake == nil {
 		return
 	}
-	select {
-	case p.wake <- struct{}{}:
-	default: // told already
-	}
+	tell(p.wake)
 }
 
 // A queue of pauses, first come first served.

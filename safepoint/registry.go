@@ -1,14 +1,12 @@
 package safepoint
 
-import "sync"
-
 // registry lists the members of a world in order of creation.
 //
 // It changes only in the hands of someone who holds a share, or who holds
 // World.mu while no pause runs. Whoever is in charge of a running pause may
 // therefore read it without the lock.
 type registry struct {
-	mu          sync.Mutex
+	mu          mutex
 	first, last *member
 	n           int
 	lastID      uint64

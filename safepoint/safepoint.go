@@ -133,7 +133,7 @@ func (c *Context) park() error {
 	}
 	w.mu.Unlock()
 	c.traceStep("park")
-	<-done
+	wait(done)
 	c.goOn()
 	return p.outcome
 }

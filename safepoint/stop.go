@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 )
 
 // ask makes p the pause that is on, or queues it behind that one. The share
@@ -15,7 +14,7 @@ func (w *World) ask(p *Pause) {
 	if p.by != nil {
 		own = 1
 	}
-	p.since = time.Now()
+	p.since = now()
 	if w.cur == nil {
 		w.cur = p
 		p.phase.Store(phaseWaiting)
@@ -88,13 +87,13 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 		// not: it would hide a wake-up that is lost.
 		var giveUp error
 		for woken := false; !woken && giveUp == nil; {
-			select {
-			case <-p.wake:
+			switch v.sleep(p.wake, cancelled) {
+			case first:
 				woken = true
-			case <-cancelled:
+			case second:
 				cancelled = nil
 				giveUp = fmt.Errorf("safepoint: the pause was given up: %w", ctx.Err())
-			case <-v.tick():
+			case ticked:
 				giveUp = w.watch(&v, p)
 			}
 		}
@@ -110,7 +109,7 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 // It serves whatever has been requested so far, unless it is one of Stop. The
 // caller holds w.mu.
 func (w *World) begin(p *Pause) {
-	p.still = time.Now()
+	p.still = now()
 	p.timeToStop = p.still.Sub(p.since)
 	w.stats.StopMax = max(w.stats.StopMax, p.timeToStop)
 	p.epoch = w.epoch.Load()
@@ -185,7 +184,7 @@ func (w *World) finish(p *Pause, outcome error) {
 	}
 	if ran {
 		w.epoch.Store(p.epoch)
-		stopped := time.Since(p.still)
+		stopped := since(p.still)
 		w.stats.PauseTotal += stopped
 		w.stats.PauseMax = max(w.stats.PauseMax, stopped)
 		w.stats.Pauses++
@@ -199,7 +198,7 @@ func (w *World) finish(p *Pause, outcome error) {
 	switch {
 	case next != nil:
 		next.phase.Store(phaseWaiting)
-		next.since = time.Now()
+		next.since = now()
 		w.gate.flag.Store(1)
 		w.gate.add(admitted, w.single)
 		next.look()
@@ -211,12 +210,13 @@ func (w *World) finish(p *Pause, outcome error) {
 		w.gate.open(admitted, w.single)
 	}
 	if p.done != nil {
-		close(p.done)
+		release(p.done)
 	}
+	untold := w.takeUntold()
 	w.mu.Unlock()
 
 	w.traceFinish(p, ran, admitted)
-	w.tellLost()
+	w.tell(untold)
 }
 
 // settle ends the queued pause q with an outcome that is not its own, and
@@ -273,7 +273,7 @@ func (w *World) withdraw(p *Pause) {
 	}
 	w.mu.Unlock()
 	if done != nil {
-		<-done
+		wait(done)
 	}
 	if w.tracing {
 		w.trace("give up", slog.Any("context", p.by))

@@ -69,7 +69,7 @@ func (w *World) watch(v *vigil, p *Pause) error {
 		return nil
 	}
 	w.drain()
-	waited := time.Since(p.since)
+	waited := since(p.since)
 	if v.due == 0 {
 		v.due = w.straggler
 		if w.straggler < 0 {
@@ -106,7 +106,7 @@ func (w *World) report(p *Pause, number int) {
 	}
 	r := StragglerReport{
 		Level:   p.level,
-		Waited:  time.Since(p.since),
+		Waited:  since(p.since),
 		Number:  number,
 		Missing: w.gate.held(w.single),
 	}
@@ -131,7 +131,7 @@ func (w *World) report(p *Pause, number int) {
 }
 
 func (m *member) straggler() Straggler {
-	age := time.Since(m.created)
+	age := since(m.created)
 	s := m.load()
 	return Straggler{
 		ID:          m.id,

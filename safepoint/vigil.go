@@ -25,6 +25,15 @@ type vigil struct {
 	reports int
 }
 
+// awakened says what a sleep ended with.
+type awakened int
+
+const (
+	first awakened = iota
+	second
+	ticked
+)
+
 // tick returns a channel on which the next look is announced.
 func (v *vigil) tick() <-chan time.Time {
 	if v.timer == nil {

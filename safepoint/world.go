@@ -3,7 +3,6 @@ package safepoint
 import (
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,11 +30,11 @@ type World struct {
 
 	gate gate
 
-	epoch      atomic.Uint64
-	preventing atomic.Int32 // len(preventers)
-	lost       atomic.Pointer[member]
+	epoch      atomicUint64
+	preventing atomicInt32 // len(preventers)
+	lost       atomicPointer[member]
 
-	mu         sync.Mutex
+	mu         mutex
 	cur        *Pause // the pause that is on; nil exactly while the gate is open
 	queue      queue  // pauses wanted for later; empty while cur is nil
 	want       Level  // requested and not yet served
@@ -74,7 +73,7 @@ func NewWorld(o *Options) *World {
 // Flag returns what polls read: nonzero means that a pause or a request is
 // wanted, and that the context should go to its Safepoint. Embedders load it
 // in place of calling Poll. It is not theirs to store.
-func (w *World) Flag() *atomic.Uint32 { return &w.gate.flag }
+func (w *World) Flag() *atomic.Uint32 { return bare(&w.gate.flag) }
 
 // Epoch returns the number of pauses that have ended.
 func (w *World) Epoch() Epoch { return Epoch(w.epoch.Load()) }

@@ -27,7 +27,8 @@ var allowed = map[string][]string{
 	"internal/pacer":      {},
 	"internal/invariants": {},
 	"internal/archtest":   {},
-	"safepoint":           {},
+	"internal/explore":    {},
+	"safepoint":           {"internal/explore"}, // with the tag explore only
 	"internal/space":      {"internal/cage"},
 	"internal/trace":      {"internal/object"},
 	"internal/verify":     {"internal/cage", "internal/object"},
