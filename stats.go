@@ -1,8 +1,13 @@
 package midden
 
-import "time"
+import (
+	"time"
 
-// Stats are figures about a heap.
+	"github.com/midden-gc/midden/safepoint"
+)
+
+// Stats are figures about a heap. They are a copy of some 2 KiB, made for the
+// caller.
 type Stats struct {
 	// Bytes now: that lived after the last cycle; in use (blocks and pages held,
 	// and External); held from the system (without External); the peak of that;
@@ -14,11 +19,14 @@ type Stats struct {
 	// Minor and Full count cycles by what they did, not by what was asked for.
 	Minor, Full uint64
 	// PauseTotal and PauseMax are how long the world was stopped, in sum and at
-	// most.
+	// most: from the moment at which the last mutator stood still.
 	PauseTotal, PauseMax time.Duration
-	// StopMax is the longest time from a request until the last mutator stood
-	// still.
+	// StopMax is the longest time until that moment: from the call of Collect, or
+	// the first mutator's arrival at a safepoint at which a cycle was wanted.
 	StopMax time.Duration
+	// StopTimes and PauseTimes count all of these times, by length, for quantiles
+	// and graphs.
+	StopTimes, PauseTimes safepoint.Histogram
 	// Mutators are open now; Frozen is how many of them are frozen.
 	Mutators, Frozen int
 	// Stragglers counts reports of mutators that kept a pause waiting, GivenUp
@@ -44,6 +52,8 @@ func (h *Heap) Stats() Stats {
 		PauseTotal:    w.PauseTotal,
 		PauseMax:      w.PauseMax,
 		StopMax:       w.StopMax,
+		StopTimes:     w.StopTimes,
+		PauseTimes:    w.PauseTimes,
 		Mutators:      w.Contexts,
 		Frozen:        w.Frozen,
 		Stragglers:    w.Stragglers,

@@ -5,34 +5,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"slices"
-	"sync"
-	"time"
-
-	"github.com/midden-gc/midden"
 )
-
-// A pauseList collects the pauses of a midden heap, one by one.
-type pauseList struct {
-	mu     sync.Mutex
-	pauses []time.Duration
-}
-
-func (l *pauseList) add(c midden.CycleInfo) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pauses = append(l.pauses, c.Pause)
-}
-
-// quantile returns the least pause that is not below the part q of all pauses.
-func (l *pauseList) quantile(q float64) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.pauses) == 0 {
-		return 0
-	}
-	slices.Sort(l.pauses)
-	return l.pauses[rank(q, len(l.pauses))-1]
-}
 
 // goHeap is what Go's runtime tells of its heap.
 type goHeap struct {

@@ -3,25 +3,7 @@ package bench
 import (
 	"math"
 	"testing"
-	"time"
-
-	"github.com/midden-gc/midden"
 )
-
-func TestPauseListQuantile(t *testing.T) {
-	var l pauseList
-	if got := l.quantile(0.99); got != 0 {
-		t.Errorf("without pauses %v", got)
-	}
-	for n := 200; n > 0; n-- {
-		l.add(midden.CycleInfo{Pause: time.Duration(n)})
-	}
-	for q, want := range map[float64]time.Duration{0.5: 100, 0.99: 198, 1: 200} {
-		if got := l.quantile(q); got != want {
-			t.Errorf("quantile %v is %v, want %v", q, got, want)
-		}
-	}
-}
 
 func TestClassesQuantile(t *testing.T) {
 	edges := []float64{math.Inf(-1), 0, 1, 2, 4, math.Inf(1)}

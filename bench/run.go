@@ -8,8 +8,9 @@ import (
 )
 
 // A Result is one measurement: one workload, once, on one heap. Pauses are times
-// during which no goroutine of the workload could go on, from the decision to stop
-// them; times are in seconds.
+// during which no goroutine of the workload could go on: on Go's heap from the
+// decision to stop them, on midden from the moment at which the last one stood
+// still. Times are in seconds.
 type Result struct {
 	Workload  string `json:"workload"`
 	Heap      string `json:"heap"`      // "go" or "midden"
@@ -32,9 +33,10 @@ type Result struct {
 	Collections uint64 `json:"collections"`
 
 	// PauseMax and PauseP99 are the longest pause, and the one below which 99 in a
-	// hundred stayed. Go reports pauses in classes: for it they are the upper ends
-	// of the classes, up to a quarter above the true values. A collection of Go's has
-	// two short pauses, and works beside the program between them.
+	// hundred stayed. Both heaps keep pauses in classes, of the same width: these are
+	// the upper ends of the classes, up to a quarter above the true values, except for
+	// midden's PauseMax, which is exact. A collection of Go's has two short pauses,
+	// and works beside the program between them.
 	PauseMax float64 `json:"pause_max_s"`
 	PauseP99 float64 `json:"pause_p99_s"`
 
@@ -71,12 +73,9 @@ func RunOnGo(w Workload, p Params) (Result, error) {
 }
 
 // RunOnMidden measures w on a heap made with o, in this process, except for
-// making and closing the heap. It takes the place of o.Listener. Params are as
-// Prepare returned them.
+// making and closing the heap. Params are as Prepare returned them.
 func RunOnMidden(w Workload, p Params, o midden.Options) (Result, error) {
 	r := Result{Workload: w.Name, Heap: "midden", Collector: o.Collector.Name(), Mutators: p.Mutators, Size: p.Size}
-	var pauses pauseList
-	o.Listener = &midden.Listener{Cycle: pauses.add}
 	h, err := midden.NewHeap(&o)
 	if err != nil {
 		return Result{}, err
@@ -90,7 +89,7 @@ func RunOnMidden(w Workload, p Params, o midden.Options) (Result, error) {
 	r.Allocated = stats.Allocated
 	r.Collections = stats.Minor + stats.Full
 	r.PauseMax = stats.PauseMax.Seconds()
-	r.PauseP99 = pauses.quantile(0.99).Seconds()
+	r.PauseP99 = stats.PauseTimes.Quantile(0.99).Seconds()
 	r.PauseTotal = stats.PauseTotal.Seconds()
 	r.StopMax = stats.StopMax.Seconds()
 	return r, nil

@@ -38,6 +38,9 @@ func consistent(t *testing.T, before, now midden.Stats) {
 		problem = "more frozen than there are"
 	case now.PauseMax > now.PauseTotal, now.PauseMax < 0, now.StopMax < 0:
 		problem = "one pause longer than all"
+	case now.PauseMax != now.PauseTimes.Max(), now.PauseTotal != now.PauseTimes.Sum(), now.StopMax != now.StopTimes.Max(),
+		now.StopTimes.Count() < now.PauseTimes.Count():
+		problem = "the histograms tell another story"
 	case now.Allocated < before.Allocated, now.Minor < before.Minor, now.Full < before.Full,
 		now.PeakCommitted < before.PeakCommitted, now.PauseTotal < before.PauseTotal,
 		now.PauseMax < before.PauseMax, now.StopMax < before.StopMax:
@@ -75,6 +78,9 @@ func (s *suite) stats(t *testing.T) {
 			}
 			if k != midden.KindMinor && now.Full == last.Full {
 				t.Errorf("Collect(%v) and no more full cycles: %+v", k, now)
+			}
+			if now.PauseTimes.Count() != last.PauseTimes.Count()+1 || now.StopTimes.Count() != last.StopTimes.Count()+1 {
+				t.Errorf("Collect(%v): pauses %v, and %v before it", k, now.PauseTimes, last.PauseTimes)
 			}
 			if now.PauseTotal <= last.PauseTotal {
 				t.Errorf("Collect(%v) and no more pause: %+v", k, now)

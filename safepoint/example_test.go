@@ -320,3 +320,66 @@ func ExamplePause_Adopt() {
 	})
 	// Output: true
 }
+
+// A Histogram keeps how often something took how long, in little memory.
+func ExampleHistogram() {
+	var h safepoint.Histogram
+	for range 98 {
+		h.Add(200 * time.Microsecond)
+	}
+	h.Add(3 * time.Millisecond)
+	h.Add(7 * time.Millisecond)
+	fmt.Println(h.Count(), h.Sum(), h.Max())
+	fmt.Println(h.Quantile(0.99) > 3*time.Millisecond, h.Quantile(0.99) < 4*time.Millisecond)
+	// Output:
+	// 100 29.6ms 7ms
+	// true true
+}
+
+// The times to stop and the times stopped of a world, kept apart.
+func ExampleStats() {
+	world := safepoint.NewWorld(nil)
+	for range 3 {
+		world.Collect(context.Background(), 1, func(*safepoint.Pause) error {
+			time.Sleep(time.Millisecond)
+			return nil
+		})
+	}
+	s := world.Stats()
+	fmt.Println(s.Pauses, s.PauseMax >= time.Millisecond, s.StopMax < s.PauseMax)
+	fmt.Println(s.PauseTimes.Quantile(0.99) >= time.Millisecond)
+	// Output:
+	// 3 true true
+	// true
+}
+
+// Merge makes one histogram of those of many worlds.
+func ExampleHistogram_Merge() {
+	var all safepoint.Histogram
+	for range 3 {
+		world := safepoint.NewWorld(nil)
+		world.Collect(context.Background(), 1, nil)
+		all.Merge(world.Stats().PauseTimes)
+	}
+	fmt.Println(all.Count())
+	// Output: 3
+}
+
+// Buckets are what a metrics library wants to have. Prometheus, for one, counts
+// what lies at or below each end.
+func ExampleHistogram_Buckets() {
+	var h safepoint.Histogram
+	h.Add(150 * time.Nanosecond)
+	h.Add(155 * time.Nanosecond)
+	h.Add(time.Microsecond)
+	var below uint64
+	for end, n := range h.Buckets() {
+		if n > 0 {
+			below += n
+			fmt.Println("below", end, below)
+		}
+	}
+	// Output:
+	// below 160ns 2
+	// below 1.024µs 3
+}

@@ -56,5 +56,17 @@ func TestEnterLooksAgainUnderTheMutex(t *testing.T) {
 	c.Close()
 }
 
+// A process has thousands of worlds that never pause, which hold no histograms.
+func TestHistogramsBeginWithTheFirstPause(t *testing.T) {
+	w := NewWorld(nil)
+	w.NewContext().Close()
+	if w.Stats(); w.times != nil {
+		t.Error("histograms without a pause")
+	}
+	if err := w.Collect(background, 1, nil); err != nil || w.times == nil {
+		t.Error("no histograms after a pause", err)
+	}
+}
+
 // ShowDepth makes the context show a depth.
 func (c *Context) ShowDepth(depth int) { c.m.depth.Store(int64(depth)) }

@@ -111,7 +111,7 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 func (w *World) begin(p *Pause) {
 	p.still = now()
 	p.timeToStop = p.still.Sub(p.since)
-	w.stats.StopMax = max(w.stats.StopMax, p.timeToStop)
+	w.measured().stop.Add(p.timeToStop)
 	p.epoch = w.epoch.Load()
 	if p.level > 0 || p.by != nil {
 		p.epoch++
@@ -184,10 +184,7 @@ func (w *World) finish(p *Pause, outcome error) {
 	}
 	if ran {
 		w.epoch.Store(p.epoch)
-		stopped := since(p.still)
-		w.stats.PauseTotal += stopped
-		w.stats.PauseMax = max(w.stats.PauseMax, stopped)
-		w.stats.Pauses++
+		w.measured().pause.Add(since(p.still))
 	} else {
 		w.stats.GivenUp++
 	}

@@ -42,7 +42,8 @@ type World struct {
 	damage     error
 	preventers []uint64     // goroutines inside World.Prevent
 	untold     []LostReport // found, and not yet told
-	stats      Stats        // the counters among them
+	stats      counters
+	times      *times // nil before the first pause
 
 	registry registry
 }
