@@ -54,8 +54,8 @@
 //
 // Safepoints. A collection happens when all mutators have stopped, and a mutator
 // stops only at a safepoint. These are [Mutator.Safepoint], the functions
-// [Safepoint], [Safepoint2] and [Safepoint3], [Mutator.Collect] and
-// [Mutator.Reserve]. Allocation is none: it never collects and never waits. So a
+// [Safepoint], [Safepoint2] and [Safepoint3], [Mutator.Collect], [Mutator.Reserve],
+// [Mutator.Lock] and [Mutator.RLock]. Allocation is none: it never collects and never waits. So a
 // loop that allocates, or runs for long, needs a safepoint in it: without one the
 // heap only grows, and every other mutator waits when one of them wants to
 // collect.
@@ -96,8 +96,10 @@
 //
 // Waiting. A mutator that waits for anything but the heap keeps every collection
 // waiting. It is frozen meanwhile, by [Mutator.Blocking] or by [Mutator.Freeze]
-// and [Mutator.Unfreeze]; its roots stay roots. A mutex may be locked without that
-// if nobody ever passes a safepoint, or freezes, with the mutex held.
+// and [Mutator.Unfreeze]; its roots stay roots. [Mutator.Lock], [Mutator.RLock] and
+// [Mutator.Wait] are for locks and conditions. A mutex may be locked plainly if
+// nobody ever passes a safepoint, or freezes, with the mutex held, and a tracer may
+// lock only such ones.
 //
 //	m.Blocking(func() { line, err = in.ReadString('\n') }) // touches no object
 //

@@ -145,6 +145,92 @@ func ExampleMutator_Blocking() {
 	// Output: input
 }
 
+// Lock keeps no collection waiting while it waits. It is a safepoint, so what is
+// needed afterwards is rooted.
+func ExampleMutator_Lock() {
+	type counter struct{ n int }
+	h := must(midden.NewHeap(nil))
+	defer h.Close()
+	main := h.NewMutator()
+	defer main.Close()
+
+	var mu sync.Mutex
+	shared := midden.NewHandle(main, midden.New[counter](main))
+	var wg sync.WaitGroup
+	for range 4 {
+		m := main.NewMutator()
+		wg.Go(func() {
+			defer m.Close()
+			for range 100 {
+				m.Lock(&mu)
+				shared.Get(m).Get().n++
+				m.Safepoint() // with the lock: sound, since everybody uses Lock
+				mu.Unlock()
+			}
+		})
+	}
+	main.Blocking(wg.Wait)
+	fmt.Println(shared.Get(main).Get().n)
+	// Output: 400
+}
+
+// RLock is the same for those who only read. Many of them may have the lock at once.
+func ExampleMutator_RLock() {
+	h := must(midden.NewHeap(nil))
+	defer h.Close()
+	m := h.NewMutator()
+	defer m.Close()
+
+	var mu sync.RWMutex
+	names := map[string]int{"one": 1}
+	m.RLock(&mu)
+	fmt.Println(names["one"])
+	mu.RUnlock()
+	// Output: 1
+}
+
+// Any type with RLock and RUnlock will do; TryRLock, if it is there, saves a freeze.
+func ExampleRLocker() {
+	h := must(midden.NewHeap(nil))
+	defer h.Close()
+	m := h.NewMutator()
+	defer m.Close()
+
+	var l midden.RLocker = new(sync.RWMutex)
+	m.RLock(l)
+	fmt.Println("read")
+	l.RUnlock()
+	// Output: read
+}
+
+// Wait is for conditions, as Blocking is for channels and for other things that
+// leave no lock in the hands of who has waited.
+func ExampleMutator_Wait() {
+	h := must(midden.NewHeap(nil))
+	defer h.Close()
+	m := h.NewMutator()
+	defer m.Close()
+
+	var mu sync.Mutex
+	changed := sync.NewCond(&mu)
+	var orders []string
+	go func() {
+		mu.Lock() // it has no mutator, so it locks plainly
+		orders = append(orders, "tea")
+		mu.Unlock()
+		changed.Signal()
+	}()
+
+	m.Lock(&mu)
+	for len(orders) == 0 {
+		m.Wait(changed)
+	}
+	order := orders[0]
+	mu.Unlock()
+	fmt.Println(midden.NewString(m, order).Get())
+	// Output: tea
+}
+
 // A goroutine that has an active mutator opens those of its helpers through it,
 // because Heap.NewMutator might wait for a collection that waits for that mutator.
 func ExampleMutator_NewMutator() {

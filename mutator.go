@@ -16,8 +16,8 @@ import (
 // once.
 //
 // A mutator is active from the start. Active ones keep a collection waiting
-// until they reach a safepoint: a call of Safepoint, Collect or Reserve, or of
-// the functions Safepoint, Safepoint2 and Safepoint3.
+// until they reach a safepoint: a call of Safepoint, Collect, Reserve, Lock or
+// RLock, or of the functions Safepoint, Safepoint2 and Safepoint3.
 // Before its goroutine waits for something else, a mutator should be frozen
 // (Freeze, Blocking), so that nobody waits for it.
 type Mutator struct {

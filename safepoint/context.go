@@ -128,6 +128,27 @@ func (c *Context) Unfreeze() {
 	runtime.KeepAlive(c)
 }
 
+// TryUnfreeze is Unfreeze if that need not wait: it reports whether it has made
+// the context active. It is for who holds something, such as a lock, that others
+// may want before they can stop: to wait for the end of a pause with it would be
+// a deadlock. It panics unless the context is frozen. In a world that is closed
+// or damaged it is false.
+func (c *Context) TryUnfreeze() bool {
+	m := c.m
+	s := m.load()
+	if !s.plain(Frozen) {
+		c.unfreezeHeld(s)
+		return true
+	}
+	if !m.w.tryEnter() {
+		return false
+	}
+	m.store(s.to(Active))
+	c.traceStep("unfreeze")
+	runtime.KeepAlive(c)
+	return true
+}
+
 func (c *Context) unfreezeSlow(s status) {
 	m := c.m
 	w := m.w

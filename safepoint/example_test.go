@@ -286,6 +286,27 @@ func ExampleContext_NewContext() {
 	// Output: child 2
 }
 
+// Who has got a lock while frozen must not wait for a pause with it: somebody
+// that the pause waits for may want it too.
+func ExampleContext_TryUnfreeze() {
+	world := safepoint.NewWorld(nil)
+	c := world.NewContext()
+	defer c.Close()
+	var mu sync.Mutex
+	for {
+		c.Freeze()
+		mu.Lock()
+		if c.TryUnfreeze() {
+			break
+		}
+		mu.Unlock()
+		c.Unfreeze() // waits
+	}
+	fmt.Println(c.State(), "and locked")
+	mu.Unlock()
+	// Output: active and locked
+}
+
 // What a context stands for is found again through its data.
 func ExampleContext_SetData() {
 	type machine struct{ stack []int }

@@ -545,3 +545,43 @@ func TestJoinerGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TryUnfreeze takes a share or leaves it, and never waits.
+func TestTryUnfreeze(t *testing.T) {
+	for _, single := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			w := NewWorld(&Options{Single: single})
+			c := w.NewContext()
+			says(t, func() { c.TryUnfreeze() }, "Unfreeze of a context that is active")
+			c.Freeze()
+			if !c.TryUnfreeze() || c.State() != Active {
+				t.Error("no pause is on, and it fails")
+			}
+			atRest(t, w, 1)
+			c.Prevent(func() {
+				c.Freeze()
+				if !c.TryUnfreeze() {
+					t.Error("it has its share, because of Prevent, and it fails")
+				}
+			})
+			atRest(t, w, 1)
+			c.Freeze()
+			p, err := w.Stop(background)
+			ok(t, err)
+			if c.TryUnfreeze() || c.State() != Frozen {
+				t.Error("unfrozen during a pause")
+			}
+			p.Start(nil)
+			if !c.TryUnfreeze() {
+				t.Error("fails after the pause")
+			}
+			c.Freeze()
+			panics(t, func() { w.Collect(background, 1, func(*Pause) error { panic("boom") }) })
+			if c.TryUnfreeze() {
+				t.Error("unfrozen in a world that is damaged")
+			}
+			c.Close()
+			says(t, func() { c.TryUnfreeze() }, "of a context that is closed")
+		})
+	}
+}
