@@ -81,13 +81,13 @@ func write(dir, name string, stdout io.Writer, table string, figure chart.Figure
 // peersTable is what was measured, as markdown.
 func peersTable(h heading, results []Run, repeated int) string {
 	var b strings.Builder
-	about(&b, h)
+	about(&b, "Midden and its peers", peersFile, h)
 	if repeated > 1 {
 		fmt.Fprintf(&b, "Medians of %d runs.\n", repeated)
 	}
 	for _, w := range workloadsOf(results) {
 		of := only(results, w)
-		fmt.Fprintf(&b, "\n#### %s, size %d: %s live at most\n\n", w, of[0].Size, bytesText(float64(of[0].Live)))
+		fmt.Fprintf(&b, "\n## %s, size %d: %s live at most\n\n", w, of[0].Size, bytesText(float64(of[0].Live)))
 		b.WriteString("| collector | heap | wall | CPU | peak RSS | longest pause | collections |\n")
 		b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 		for _, p := range peersOf(of) {
@@ -116,9 +116,11 @@ func peersTable(h heading, results []Run, repeated int) string {
 	return b.String()
 }
 
-// about says where figures come from.
-func about(b *strings.Builder, h heading) {
-	fmt.Fprintf(b, "%s; %s. `%s`\n", h.Machine, strings.Join(h.Versions, "; "), h.Command)
+// about begins a page: what it shows, and where the figures come from.
+func about(b *strings.Builder, title, name string, h heading) {
+	fmt.Fprintf(b, "# %s\n\n![%s](%s.svg)\n\n", title, title, name)
+	fmt.Fprintf(b, "Measured on %s, with %s, by `%s`.\n", h.Machine, strings.Join(h.Versions, "; "), h.Command)
+	b.WriteString("What is compared, and how, says [bench/peers](https://github.com/midden-gc/midden/tree/main/bench/peers).\n")
 	for _, why := range h.LeftOut {
 		fmt.Fprintf(b, "Left out: %s.\n", why)
 	}
@@ -136,7 +138,7 @@ func compare(b *strings.Builder, results []Run) {
 	if len(columns) == 0 || !slices.ContainsFunc(results, func(r Run) bool { return r.Peer == "midden" }) {
 		return
 	}
-	b.WriteString("\n#### Wall time, as a multiple of midden's in the same heap size\n\n| workload | heap |")
+	b.WriteString("\n## Wall time, as a multiple of midden's in the same heap size\n\n| workload | heap |")
 	for _, p := range columns {
 		fmt.Fprintf(b, " %s |", labelOf(p))
 	}

@@ -262,9 +262,9 @@ func throughput(all []Point, workload, heap string) []chart.Point {
 
 func growthTable(h heading, all []Point) string {
 	var b strings.Builder
-	about(&b, h)
+	about(&b, "How cost grows", growthFile, h)
 
-	b.WriteString("\n#### Time of a collection while so many objects live, medians\n\n| live objects |")
+	b.WriteString("\n## Time of a collection while so many objects live, medians\n\n| live objects |")
 	for _, c := range curves {
 		fmt.Fprintf(&b, " %s |", c.name)
 	}
@@ -299,7 +299,7 @@ func growthTable(h heading, all []Point) string {
 	if len(names) == 0 {
 		return b.String()
 	}
-	b.WriteString("\n#### Passes of a workload a second with so many mutators, medians\n\n| mutators |")
+	b.WriteString("\n## Passes of a workload a second with so many mutators, medians\n\n| mutators |")
 	for _, w := range names {
 		for _, heap := range heaps {
 			fmt.Fprintf(&b, " %s on %s |", w, heap)

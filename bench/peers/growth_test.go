@@ -46,8 +46,9 @@ func TestGrowthTable(t *testing.T) {
 	}
 	points = append(points, Point{Heap: "go", Workload: "lru", Mutators: 1, Wall: 1}, Point{Heap: "midden", Workload: "lru", Mutators: 2, Wall: 0.125})
 	got := growthTable(heading{Command: "peers growth", Machine: "a machine", Versions: []string{"go1"}}, points)
-	want := "a machine; go1. `peers growth`\n" + `
-#### Time of a collection while so many objects live, medians
+	want := "# How cost grows\n\n![How cost grows](growth.svg)\n\nMeasured on a machine, with go1, by `peers growth`.\n" +
+		"What is compared, and how, says [bench/peers](https://github.com/midden-gc/midden/tree/main/bench/peers).\n" + `
+## Time of a collection while so many objects live, medians
 
 | live objects | midden, full | midden, minor | Go, full |
 | ---: | ---: | ---: | ---: |
@@ -57,7 +58,7 @@ func TestGrowthTable(t *testing.T) {
 | growth exponent | 1.00 | 0.00 | 1.00 |
 | the same, from 1 million on | 1.00 | 0.00 | 1.00 |
 
-#### Passes of a workload a second with so many mutators, medians
+## Passes of a workload a second with so many mutators, medians
 
 | mutators | lru on midden | lru on go |
 | ---: | ---: | ---: |

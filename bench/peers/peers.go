@@ -20,6 +20,7 @@ type peer struct {
 	name, label, about string
 	needs              *tool // what must be installed besides Go; nil: nothing
 	gogc               bool  // its heap is sized by GOGC, and not in bytes
+	footprint          bool  // its heap is midden's peak RSS in that heap size
 
 	// command makes the child that does j.
 	command func(t *toolbox, j job) *exec.Cmd
@@ -34,10 +35,6 @@ type job struct {
 	Warmup   int   // size of a first pass that is not measured, where a JIT needs one
 	Bytes    int64 // of heap; 0: as the heap likes
 	GOGC     int
-
-	// Footprint is the peak RSS of midden in the same heap size; 0 when that was
-	// not measured, or did not fit.
-	Footprint int64
 }
 
 // peers are all peers, midden first: the heap of go-footprint follows from it.
@@ -45,7 +42,7 @@ var peers = []peer{
 	{name: "midden", label: "midden", about: "midden, immix", command: middenCommand},
 	{name: "go", label: "Go, GOGC 100 to 400", about: "Go's heap with GOGC=100, 200 and 400", gogc: true, command: goCommand},
 	{name: "go-limit", label: "Go, GOMEMLIMIT", about: "Go's heap with GOGC=off and GOMEMLIMIT=the heap size", command: goLimitCommand},
-	{name: "go-footprint", label: "Go, midden's footprint", about: "Go's heap with GOGC=off and GOMEMLIMIT=midden's peak RSS in that heap size", command: goFootprintCommand},
+	{name: "go-footprint", label: "Go, midden's footprint", about: "Go's heap with GOGC=off and GOMEMLIMIT=midden's peak RSS in that heap size", footprint: true, command: goLimitCommand},
 	javaPeer("java-serial", "Serial", "-XX:+UseSerialGC"),
 	javaPeer("java-parallel", "Parallel", "-XX:+UseParallelGC"),
 	javaPeer("java-g1", "G1", "-XX:+UseG1GC"),
@@ -67,11 +64,6 @@ func goLimitCommand(t *toolbox, j job) *exec.Cmd {
 	c := t.child(childJob{Heap: "go", job: j})
 	c.Env = append(c.Env, "GOGC=off", "GOMEMLIMIT="+strconv.FormatInt(j.Bytes, 10))
 	return c
-}
-
-func goFootprintCommand(t *toolbox, j job) *exec.Cmd {
-	j.Bytes = cmp.Or(j.Footprint, j.Bytes)
-	return goLimitCommand(t, j)
 }
 
 func javaPeer(name, collector, flag string) peer {

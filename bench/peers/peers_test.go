@@ -147,10 +147,10 @@ func TestGoIsSized(t *testing.T) {
 	t.Setenv("GOMEMLIMIT", "1GiB")
 	box := ready(t, peers[0])
 	for name, want := range map[string]string{
-		"midden": "", "go": "GOGC=300", "go-limit": "GOGC=off GOMEMLIMIT=100", "go-footprint": "GOGC=off GOMEMLIMIT=70",
+		"midden": "", "go": "GOGC=300", "go-limit": "GOGC=off GOMEMLIMIT=100", "go-footprint": "GOGC=off GOMEMLIMIT=100",
 	} {
 		i := slices.IndexFunc(peers, func(p peer) bool { return p.name == name })
-		c := peers[i].command(box, job{Bytes: 100, GOGC: 300, Footprint: 70})
+		c := peers[i].command(box, job{Bytes: 100, GOGC: 300})
 		var got []string
 		for _, v := range c.Env {
 			if strings.HasPrefix(v, "GOGC=") || strings.HasPrefix(v, "GOMEMLIMIT=") {
@@ -207,6 +207,14 @@ func TestRun(t *testing.T) {
 		order = append(order, r.Peer+" "+r.setting.String())
 		if r.Outcome != fine || r.Size != 30_000 || r.Mutators != 1 || r.Live != 1_200_000 || r.Check != runs[0].Check || r.Wall <= 0 {
 			t.Errorf("%+v", r)
+		}
+	}
+	for i, r := range runs {
+		switch want := runs[max(i-3, 0)].PeakRSS; {
+		case r.Peer == "go-footprint" && r.Heap != want:
+			t.Errorf("run %d: the heap is %d, and midden's footprint was %d", i, r.Heap, want)
+		case r.Peer == "midden" && r.Heap != int64(1_200_000*r.Factor)&^0xffff:
+			t.Errorf("run %d: the heap is %d", i, r.Heap)
 		}
 	}
 	turns := []string{

@@ -29,7 +29,7 @@ type Run struct {
 
 	Peer string `json:"peer"`
 	setting
-	Heap int64 `json:"heap_bytes,omitempty"` // factor times live
+	Heap int64 `json:"heap_bytes,omitempty"` // factor times live; midden's peak RSS for go-footprint
 
 	Outcome string `json:"outcome"`
 

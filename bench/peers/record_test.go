@@ -75,8 +75,9 @@ func TestTable(t *testing.T) {
 		aRun("lru", "go", setting{GOGC: 100}, 0.25),
 	}
 	got := peersTable(heading{Command: "peers run", Machine: "a machine", Versions: []string{"go1", "java"}, LeftOut: []string{"x: y"}}, runs, 3)
-	want := "a machine; go1; java. `peers run`\nLeft out: x: y.\nMedians of 3 runs.\n" + `
-#### lru, size 7: 10 MiB live at most
+	want := "# Midden and its peers\n\n![Midden and its peers](peers.svg)\n\nMeasured on a machine, with go1; java, by `peers run`.\n" +
+		"What is compared, and how, says [bench/peers](https://github.com/midden-gc/midden/tree/main/bench/peers).\nLeft out: x: y.\nMedians of 3 runs.\n" + `
+## lru, size 7: 10 MiB live at most
 
 | collector | heap | wall | CPU | peak RSS | longest pause | collections |
 | --- | --- | ---: | ---: | ---: | ---: | ---: |
@@ -86,7 +87,7 @@ func TestTable(t *testing.T) {
 | C, Boehm | 1.5×, 15 MiB | does not fit | | | | |
 | C, Boehm | 2×, 20 MiB | 3 s | 6 s | 30 MiB | 3 ms | 3 |
 
-#### Wall time, as a multiple of midden's in the same heap size
+## Wall time, as a multiple of midden's in the same heap size
 
 | workload | heap | C, Boehm |
 | --- | --- | ---: |

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -220,7 +221,11 @@ func (p plan) measure(ctx context.Context, t *toolbox, log *journal, stderr io.W
 				if turn.setting.Factor > 0 {
 					// Whole pages, which every collector takes as they are.
 					j.Bytes = int64(float64(live)*turn.setting.Factor) &^ 0xffff
-					j.Footprint = footprints[footprint{prog.name, turn.setting.Factor}]
+					if turn.peer.footprint {
+						// Midden's turn came before. Without it, or if it did not fit, there is
+						// nothing to equal but the heap size.
+						j.Bytes = cmp.Or(footprints[footprint{prog.name, turn.setting.Factor}], j.Bytes)
+					}
 				}
 				if p.config.warmup {
 					j.Warmup = prog.warmup(params.Size)

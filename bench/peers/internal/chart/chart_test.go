@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +71,27 @@ func TestFigureIsWellFormed(t *testing.T) {
 	}
 	if strings.Contains(texts, "no place") {
 		t.Error("a point at 0 is drawn")
+	}
+}
+
+// More is further up and further to the right.
+func TestWhereMarksAre(t *testing.T) {
+	var out bytes.Buffer
+	f := Figure{Panels: []Panel{{Series: []Series{{"s", []Point{{1, 10, "little"}, {10, 100, "much"}}}}}}}
+	if err := f.WriteSVG(&out); err != nil {
+		t.Fatal(err)
+	}
+	var x, y [2]float64
+	for i, note := range []string{"little", "much"} {
+		mark := regexp.MustCompile(`translate\(([0-9.]+) ([0-9.]+)\)"[^<]*<title>s: ` + note).FindSubmatch(out.Bytes())
+		if mark == nil {
+			t.Fatalf("no mark for %s in\n%s", note, &out)
+		}
+		fmt.Sscan(string(mark[1]), &x[i])
+		fmt.Sscan(string(mark[2]), &y[i])
+	}
+	if !(0 < x[0] && x[0] < x[1] && x[1] < panelWidth && panelHeight > y[0] && y[0] > y[1] && y[1] > 0) {
+		t.Errorf("x %v, y %v in a panel of %d × %d", x, y, panelWidth, panelHeight)
 	}
 }
 
