@@ -117,7 +117,7 @@ func (m *Mutator) allocSlow(t *typeInfo, bytes uintptr, length uint32) (object.W
 		at, err = m.heap.space.AllocLarge(&m.buf, bytes, t.desc.HasSlots())
 	}
 	if err != nil {
-		return 0, m.heap.limitError(costOf(bytes), err)
+		return 0, m.heap.refuse(costOf(bytes), err)
 	}
 	*(*object.Header)(cage.At(at)) = h
 	return object.Word(at + 1), nil

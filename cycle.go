@@ -23,6 +23,7 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 	kind := kindOf(p.Level())
 	mutators := h.stopped(p)
 	before := h.live.Load() + h.space.AllocatedSince()
+	h.beginCycle(mutators)
 	h.retire(mutators)
 	h.handles.drain()
 
@@ -43,7 +44,7 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		if invariants.Enabled {
 			roots(func(*object.Word) {})
 		}
-		h.pace(KindMinor)
+		h.aim()
 		h.note(CycleInfo{Kind: kind, Number: h.cycles, Stop: p.TimeToStop(), Pause: time.Since(start), Err: err})
 		return fmt.Errorf("midden: the cycle was given up: %w", err)
 	}
@@ -74,6 +75,7 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		Stop:      p.TimeToStop(),
 		Pause:     time.Since(start),
 	})
+	h.notePressure()
 	return nil
 }
 
@@ -143,12 +145,18 @@ func (h *Heap) verify(roots func(func(*object.Word)), r collector.Result) {
 	}
 }
 
-// events are cycles that nobody has been told of. Cycles end inside a pause, and
-// loggers and listeners are called outside.
+// events are what nobody has been told of. Cycles end inside a pause, and loggers
+// and listeners are called outside.
 type events struct {
 	mu         sync.Mutex
-	queue      []CycleInfo
+	queue      []event
 	delivering bool
+}
+
+// event is a cycle, or word of pressure.
+type event struct {
+	cycle    CycleInfo
+	pressure *PressureInfo
 }
 
 // note queues c if anybody wants to know.
@@ -156,25 +164,34 @@ func (h *Heap) note(c CycleInfo) {
 	if h.o.Logger == nil && (h.o.Listener == nil || h.o.Listener.Cycle == nil) {
 		return
 	}
-	h.events.mu.Lock()
-	defer h.events.mu.Unlock()
-	h.events.queue = append(h.events.queue, c)
+	h.events.add(event{cycle: c})
 }
 
-// deliver tells of each cycle, in order. While one goroutine does so, others
+func (e *events) add(n event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queue = append(e.queue, n)
+}
+
+// deliver tells of each event, in order. While one goroutine does so, others
 // leave it to that one.
 func (h *Heap) deliver() {
 	for {
-		c, ok := h.events.next()
+		e, ok := h.events.next()
 		if !ok {
 			return
 		}
-		h.tell(c)
+		h.tell(e)
 	}
 }
 
-func (h *Heap) tell(c CycleInfo) {
+func (h *Heap) tell(e event) {
 	defer h.events.told()
+	if e.pressure != nil {
+		h.o.Listener.Pressure(*e.pressure)
+		return
+	}
+	c := e.cycle
 	if l := h.o.Logger; l != nil {
 		l.LogAttrs(context.Background(), slog.LevelDebug, "midden: cycle",
 			slog.Uint64("number", c.Number), slog.String("kind", c.Kind.String()),
@@ -187,16 +204,16 @@ func (h *Heap) tell(c CycleInfo) {
 	}
 }
 
-func (e *events) next() (c CycleInfo, ok bool) {
+func (e *events) next() (n event, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.delivering || len(e.queue) == 0 {
-		return c, false
+		return n, false
 	}
 	e.delivering = true
-	c = e.queue[0]
+	n = e.queue[0]
 	e.queue = e.queue[1:]
-	return c, true
+	return n, true
 }
 
 func (e *events) told() {

@@ -38,6 +38,11 @@ type LimitError struct {
 	Live   int64 // bytes that lived after the last cycle
 	Wanted int64 // bytes that were asked for
 
+	// Thrashing is set when the heap could have collected again and did not,
+	// because full cycles near the limit took more than half of the time and freed
+	// almost nothing. See Options.Limit.
+	Thrashing bool
+
 	cause error // why, if not for Options.Limit
 }
 
@@ -46,7 +51,11 @@ func (e *LimitError) Error() string {
 	if e.cause != nil {
 		return fmt.Sprintf("midden: no memory for %d bytes (%d live): %v", e.Wanted, e.Live, e.cause)
 	}
-	return fmt.Sprintf("midden: no room for %d bytes below the limit of %d (%d live)", e.Wanted, e.Limit, e.Live)
+	thrashing := ""
+	if e.Thrashing {
+		thrashing = ", and collecting takes more than half of the time"
+	}
+	return fmt.Sprintf("midden: no room for %d bytes below the limit of %d (%d live%s)", e.Wanted, e.Limit, e.Live, thrashing)
 }
 
 // Unwrap makes errors.Is find ErrLimit, and the system's error if there is one.

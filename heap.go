@@ -2,7 +2,6 @@ package midden
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -28,8 +27,8 @@ type Heap struct {
 	full   atomic.Uint64
 	cycles uint64 // changes in a pause
 
-	next   atomic.Int64 // what the Sizer said last
-	fullAt atomic.Int64 // live and external bytes at which a full cycle is wanted
+	pacing pacing
+	effort effort
 
 	remembered rememberedSets
 	handles    handles
@@ -61,10 +60,10 @@ func NewHeap(o *Options) (*Heap, error) {
 		Owner: h.owner,
 		Limit: c.Limit,
 		// The world does not call back, so this is safe from anywhere.
-		Wanted: func() { h.world.Request(level(h.wanted())) },
+		Wanted: h.wantCycle,
 	})
 	h.instance = c.Collector.Attach(h.space)
-	h.pace(KindFull)
+	h.startPacing()
 	h.stamps.init(h)
 	if got, asked := cage.Shortfall(); got < asked && c.Logger != nil {
 		c.Logger.Warn("midden: the system granted less address space than wanted", "got", got, "wanted", asked)
@@ -147,9 +146,11 @@ func (h *Heap) AddExternal(bytes int64) {
 	}
 	if h.demands.Frees {
 		if bytes < 0 {
+			h.effort.released(-bytes)
 			h.relax()
 		}
-		h.space.MoveThreshold(h.roomNow())
+		room, _ := h.plan()
+		h.space.MoveThreshold(room)
 	}
 }
 
@@ -158,18 +159,6 @@ func (h *Heap) check() {
 	if err := h.world.Damaged(); err != nil {
 		panic(translate(err))
 	}
-}
-
-// limitError describes why memory was refused.
-func (h *Heap) limitError(wanted int64, err error) *LimitError {
-	e := &LimitError{Limit: h.o.Limit, Live: h.live.Load(), Wanted: wanted}
-	if !errors.Is(err, space.ErrLimit) {
-		e.cause = err
-	}
-	if e.cause != nil || e.Limit == 0 {
-		e.Limit = int64(cage.Size)
-	}
-	return e
 }
 
 // level is how strong a pause must be for a cycle of kind k.

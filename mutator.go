@@ -155,15 +155,7 @@ func (m *Mutator) Reserve(bytes int64) error {
 	if m.reserve(bytes) {
 		return nil
 	}
-	if m.heap.demands.Frees {
-		if err := m.Collect(KindFull); err != nil {
-			return err
-		}
-		if m.reserve(bytes) {
-			return nil
-		}
-	}
-	return m.heap.limitError(bytes, space.ErrLimit)
+	return m.reserveFull(bytes)
 }
 
 func (m *Mutator) reserve(bytes int64) bool {

@@ -73,6 +73,9 @@ type Stress struct {
 type Listener struct {
 	// Cycle is called after each cycle, in order.
 	Cycle func(CycleInfo)
+	// Pressure is called when a full cycle has found the heap nearer to its limit
+	// than the one before, so that a cache can drop what it can do without.
+	Pressure func(PressureInfo)
 	// Straggler is called when a mutator keeps a pause waiting longer than
 	// Options.StragglerTimeout, and again with growing intervals.
 	Straggler func(safepoint.StragglerReport)
@@ -91,6 +94,19 @@ type CycleInfo struct {
 	Stop      time.Duration // from the request until the last mutator stood still
 	Pause     time.Duration // the cycle itself, with the world stopped
 	Err       error         // the cycle did not happen: the system refused memory that it needed
+}
+
+// PressureInfo says how near to its limit a heap is. Its level is 1 when 3/4 of
+// the limit live after a full cycle, External included, and one more each time
+// that half of the rest is gone: 2 at 7/8, 3 at 15/16, up to 5 at 63/64. The level
+// of a heap falls again when half as much again is free as where it began, and
+// each rise is told once.
+type PressureInfo struct {
+	Level    int   // 1 to 5
+	Live     int64 // bytes that live
+	External int64 // bytes noted with AddExternal
+	Used     int64 // bytes in use, as the limit counts them
+	Limit    int64 // Options.Limit
 }
 
 // complete returns o with defaults in place of zero values, or an error that

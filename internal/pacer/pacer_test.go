@@ -3,6 +3,7 @@ package pacer
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 func TestGrowBy(t *testing.T) {
@@ -53,6 +54,86 @@ func TestRelax(t *testing.T) {
 	} {
 		if got := Relax(c.threshold, c.live); got != c.want {
 			t.Errorf("Relax(%d, %d) = %d, want %d", c.threshold, c.live, got, c.want)
+		}
+	}
+}
+
+func TestAdaptive(t *testing.T) {
+	const mib, gib = 1 << 20, 1 << 30
+	for _, c := range []struct {
+		name                   string
+		live                   int64
+		growth, speed, c, want float64
+	}{
+		{"not known yet", 100 * mib, 0, 0, 1, 200 * mib},
+		{"no speed", 100 * mib, gib, 0, 1, 200 * mib},
+		{"an empty heap", 0, gib, gib, 1, MinThreshold},
+		// sqrt(1024 * 64 * 0.25) = 128
+		{"64 MiB, a quarter of the speed", 64 * mib, gib / 4, gib, 1, (64 + 128) * mib},
+		{"the same, c 2", 64 * mib, gib / 4, gib, 2, (64 + 256) * mib},
+		{"the same, c 1/2", 64 * mib, gib / 4, gib, 0.5, (64 + 64) * mib},
+		{"twice as large, half as busy", 128 * mib, gib / 8, gib, 1, (128 + 128) * mib},
+		{"four times as busy", 64 * mib, gib, gib, 1, (64 + 256) * mib},
+		{"hardly busy", 64 * mib, 1000, gib, 1, 72 * mib},
+		{"mismeasured", 64 * mib, gib, 1000, 1, 9 * 64 * mib},
+		{"huge", 1 << 62, gib, gib, 1, 1 << 62},
+	} {
+		if got := Adaptive(c.live, c.growth, c.speed, c.c); math.Abs(float64(got)-c.want) > 1 {
+			t.Errorf("%s: Adaptive = %d, want %.0f", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-6*want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	var r Rates
+	if r.Growth() != 0 || r.Trace() != 0 {
+		t.Error("rates are known before anything was measured")
+	}
+	r.Grew(100, 2*time.Second)
+	near("the first measurement", r.Growth(), 50)
+	r.Grew(0, 0)
+	near("no time at all", r.Growth(), 50)
+	r.Grew(500, time.Second)
+	near("and another", r.Growth(), (100*0.95+500)/(2*0.95+1))
+	for range 1000 {
+		r.Grew(7, time.Second)
+	}
+	near("old measurements are forgotten", r.Growth(), 7)
+
+	// A second is a second, however it is cut.
+	var a, b Rates
+	for range 10 {
+		a.Grew(10_000, time.Second)
+		for range 100 {
+			b.Grew(100, time.Second/100)
+		}
+	}
+	near("in pieces", b.Growth(), a.Growth())
+
+	r.Traced(1000, time.Second)
+	near("a trace", r.Trace(), 1000)
+	r.Traced(4000, time.Second)
+	near("and another", r.Trace(), 4500/1.5)
+	r.Traced(0, 0)
+	near("a trace of nothing", r.Trace(), 3000)
+}
+
+func TestFree(t *testing.T) {
+	for _, c := range []struct{ live, used, limit, want int64 }{
+		{100, 200, 1000, 900},
+		{200, 200, 1000, 800},
+		{300, 200, 1000, 800}, // bytes that were noted after the cycle
+		{1000, 1000, 1000, 0},
+		{1200, 1200, 1000, 0},
+	} {
+		if got := Free(c.live, c.used, c.limit); got != c.want {
+			t.Errorf("Free(%d, %d, %d) = %d, want %d", c.live, c.used, c.limit, got, c.want)
 		}
 	}
 }

@@ -303,18 +303,21 @@ func (s *Space) uncharge(b *Buffer, bytes, fromCredit int64) {
 // what was reserved before.
 func (s *Space) Reserve(b *Buffer, bytes int64) bool {
 	s.Unreserve(b)
-	// In the worst mix, a quarter of each block is left over, because the next
-	// object is just too large; and the last block of each claim is begun.
-	if bytes > 1<<61 {
-		return false
-	}
-	need := bytes + bytes/3 + 2*cage.BlockSize
-	if !s.Budget.charge(need) {
+	need := ReserveCost(bytes)
+	if bytes > 1<<61 || !s.Budget.charge(need) {
 		return false
 	}
 	s.Budget.reserved.Add(need)
 	b.credit = need
 	return true
+}
+
+// ReserveCost returns how much of the budget it takes to reserve so many bytes.
+func ReserveCost(bytes int64) int64 {
+	// In the worst mix, a quarter of each block is left over, because the next
+	// object is just too large; and the last block of each claim is begun.
+	bytes = min(bytes, 1<<61)
+	return bytes + bytes/3 + 2*cage.BlockSize
 }
 
 // Unreserve gives back what is left of b's reserve.
