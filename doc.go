@@ -195,6 +195,30 @@
 // objects fill a processor's cache; full ones when the [Sizer] says so.
 // [Mutator.Collect] and [Heap.Collect] ask for one now.
 //
+// # How much memory
+//
+// A heap that is collected half as often is larger: the [Sizer] decides between
+// time and memory. It sets when full cycles come; minor ones come by themselves.
+//
+//   - [GrowBy], with 2, is the default: a heap takes up to twice what lives.
+//     GrowBy(1.5) is for when memory is dear, GrowBy(4) for when it is not.
+//   - [Adaptive] is for several heaps in one process, and for one that is sometimes
+//     busy and sometimes not: it measures how fast the heap grows and how long full
+//     cycles take, and gives room where room saves time. A small busy heap gets many
+//     times what lives, a large idle one a fraction. When its cycles come is not the
+//     same in every run.
+//   - [Fixed] is for a heap whose memory is set aside for it anyway. Fixed with about
+//     7/8 of Options.Limit makes the most of a limit. If more than that lives, the
+//     heap is collected each time it has grown by a sixteenth.
+//   - A Sizer of one's own is one method.
+//
+// [Options.Limit] overrides them all: near it, cycles come as early as they must.
+// A limit of twice what lives costs little. Below 1.3 times, more and more of the
+// time goes into full cycles, and when they get more than half of it and free
+// almost nothing, the program is told with a [*LimitError]. Before that,
+// [Listener].Pressure is called, when 3/4 of the limit live, and again as it gets
+// worse, so that caches can be emptied.
+//
 // # What is not there yet
 //
 // Weak references, finalizers, objects that hold Go values, a tagged word for the

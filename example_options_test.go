@@ -3,6 +3,7 @@ package midden_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/midden-gc/midden"
@@ -178,6 +179,54 @@ func ExampleGrowBy() {
 	}
 	fmt.Println(cycles(1.5) > cycles(4))
 	// Output: true
+}
+
+// Adaptive is for programs with several heaps: each takes as much memory as saves
+// time worth it. Of two heaps in which as much lives, the busier one is given more
+// room.
+func ExampleAdaptive() {
+	s := midden.Adaptive(1)
+	room := func(rate float64) int64 {
+		const live = 64 << 20
+		return s.Next(midden.Measurement{Live: live, AllocationRate: rate, TraceSpeed: 1 << 30}) - live
+	}
+	fmt.Println(room(64<<20)>>20, "MiB for a heap that grows by 64 MiB a second")
+	fmt.Println(room(256<<20)>>20, "MiB for one that grows by 256 MiB a second")
+	// Output:
+	// 64 MiB for a heap that grows by 64 MiB a second
+	// 128 MiB for one that grows by 256 MiB a second
+}
+
+// A PressureInfo says that it is time to let go of something. Whoever runs the
+// cycle is told, so a cache that belongs to another goroutine is not emptied right
+// there: what was asked for is noted, and its owner sees to it.
+func ExamplePressureInfo() {
+	var level atomic.Int64
+	h := must(midden.NewHeap(&midden.Options{
+		Limit: 8 << 20,
+		Listener: &midden.Listener{
+			Pressure: func(p midden.PressureInfo) { level.Store(int64(p.Level)) },
+		},
+	}))
+	defer h.Close()
+	m := h.NewMutator()
+	defer m.Close()
+
+	var cache []*midden.Handle[midden.Array[byte]]
+	dropped := 0
+	for range 1000 {
+		cache = append(cache, midden.NewHandle(m, midden.NewArray[byte](m, 32<<10)))
+		m.Safepoint()
+		if level.Swap(0) > 0 {
+			for _, entry := range cache[:len(cache)/2] {
+				entry.Release()
+				dropped++
+			}
+			cache = cache[len(cache)/2:]
+		}
+	}
+	fmt.Println("dropped some:", dropped > 0)
+	// Output: dropped some: true
 }
 
 // Fixed is for a program that knows how much memory it has to spare, whatever

@@ -36,6 +36,16 @@ type Options struct {
 	// held, remembered sets, and what AddExternal notes. 0 means none. No
 	// allocation passes it. Remembered sets and AddExternal can, and leave less
 	// for allocation then; and a copying collector may during a cycle.
+	//
+	// The nearer the heap comes to it, the earlier it is collected: an eighth of
+	// what the last full cycle left is kept back. Where that leaves less than a
+	// fiftieth of the limit, or less than what was to be reserved, the cycle was
+	// vain, and vain cycles get no more than half of the time: after five in a row,
+	// memory is refused with a *LimitError that says Thrashing instead of collecting
+	// again, until the heap has run for as long as a full cycle takes. The first
+	// refusal is followed by one more cycle in any case, so that a program that drops
+	// something and tries again gets its memory. KindFull and KindCompact, asked for
+	// by name, always collect, and do not count.
 	Limit int64
 	// Sizer decides when to collect; nil means GrowBy(2).
 	Sizer Sizer

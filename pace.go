@@ -32,6 +32,7 @@ type pacing struct {
 	nursery   int64        // bytes until the next minor cycle, for each processor
 	nurseries atomic.Int64 // the same for all processors that are at work
 	roomAfter atomic.Int64 // room after the last full cycle
+	kept      atomic.Int64 // what that kept back of it
 }
 
 // startPacing makes a heap ready for its first cycle.
@@ -50,7 +51,7 @@ func (h *Heap) startPacing() {
 	p.beat = p.began
 	p.next.Store(h.o.Sizer.Next(h.measure()))
 	h.relax()
-	p.roomAfter.Store(h.room())
+	h.keep()
 	h.aim()
 }
 
@@ -107,8 +108,15 @@ func (h *Heap) paceFull(live, allocated int64) {
 	p.fullLive.Store(live)
 	p.next.Store(h.o.Sizer.Next(h.measure()))
 	h.relax()
-	p.roomAfter.Store(h.room())
+	h.keep()
 	h.endFull(now, p.took)
+}
+
+// keep notes how much may be allocated until the next full cycle.
+func (h *Heap) keep() {
+	b := &h.space.Budget
+	h.pacing.kept.Store(pacer.Kept(pacer.Free(h.live.Load()+b.External(), b.Used(), h.o.Limit)))
+	h.pacing.roomAfter.Store(h.room())
 }
 
 // grew notes by how much the heap has grown since the last beat.
@@ -158,5 +166,5 @@ func (h *Heap) plan() (int64, Kind) {
 // of them live.
 func (h *Heap) room() int64 {
 	b := &h.space.Budget
-	return pacer.Clamp(h.pacing.fullAt.Load(), h.live.Load()+b.External(), b.Used(), h.o.Limit)
+	return pacer.Clamp(h.pacing.fullAt.Load(), h.live.Load()+b.External(), b.Used(), h.o.Limit, h.pacing.kept.Load())
 }

@@ -78,9 +78,8 @@ func (f fixed) valid() error {
 //
 //	c * sqrt(1 GiB * live bytes * allocation rate / trace speed)
 //
-// which is as much memory as pays. With c = 1 a heap that spends a hundredth of
-// its time in full cycles has about 10 MiB of extra room, and one that would spend
-// more has more; with c = 2 it takes four times the memory to save as much time.
+// which is as much memory as pays: each hundredth of the time that goes into full
+// cycles is worth 10 MiB with c = 1, and c² times that otherwise.
 // Twice the rate or twice the live data need only the square root of two of it, so
 // heaps that grow get relatively less, small busy ones more, and those with the
 // same c share memory in the way that is best for all. C must be positive and

@@ -340,6 +340,7 @@ func (s *suite) sizers(t *testing.T) {
 	}
 	for what, sizer := range map[string]midden.Sizer{
 		"nil": nil, "GrowBy(1.1)": midden.GrowBy(1.1), "GrowBy(4)": midden.GrowBy(4), "Fixed": midden.Fixed(4 * mib),
+		"Adaptive(0.25)": midden.Adaptive(0.25), "Adaptive(1)": midden.Adaptive(1),
 	} {
 		h := s.heap(t, midden.Options{Sizer: sizer})
 		m := s.mutator(t, h)

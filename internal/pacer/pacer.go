@@ -74,16 +74,18 @@ func Free(live, used, limit int64) int64 {
 	return max(0, limit-used+max(0, used-live))
 }
 
-// Clamp lowers a threshold so that a cycle comes before the limit stops
-// everybody, and returns how many bytes may be allocated until then.
-//
-// Between the moment a cycle is wanted and the safepoint that grants it,
-// mutators go on allocating; an eighth of what is free is kept back for that.
-func Clamp(threshold, live, used, limit int64) (room int64) {
+// Kept returns how much of what is free after a full cycle is kept back for the
+// time between the moment when the next one is wanted and the safepoint that
+// grants it: mutators go on allocating meanwhile.
+func Kept(free int64) int64 { return free / 8 }
+
+// Clamp lowers a threshold so that a full cycle comes before the limit stops
+// everybody, and returns how many bytes may be allocated until then. Kept is what
+// the last full cycle has kept back.
+func Clamp(threshold, live, used, limit, kept int64) (room int64) {
 	room = threshold - live
 	if limit > 0 {
-		free := Free(live, used, limit)
-		room = min(room, free-free/8)
+		room = min(room, Free(live, used, limit)-kept)
 	}
 	return max(room, 0)
 }

@@ -28,19 +28,21 @@ func TestGrowBy(t *testing.T) {
 
 func TestClamp(t *testing.T) {
 	for _, c := range []struct {
-		name                         string
-		threshold, live, used, limit int64
-		want                         int64
+		name                               string
+		threshold, live, used, limit, kept int64
+		want                               int64
 	}{
-		{"no limit", 800 << 20, 400 << 20, 500 << 20, 0, 400 << 20},
-		{"limit far away", 800 << 20, 400 << 20, 500 << 20, 10_000 << 20, 400 << 20},
-		{"limit near", 1600, 800, 800, 1000, 175},
-		{"holes count as free", 1600, 400, 800, 1000, 525},
-		{"at the limit", 2000, 1000, 1000, 1000, 0},
-		{"beyond the limit", 2400, 1200, 1200, 1000, 0},
-		{"outgrown", 100, 400, 400, 0, 0},
+		{"no limit", 800 << 20, 400 << 20, 500 << 20, 0, 0, 400 << 20},
+		{"limit far away", 800 << 20, 400 << 20, 500 << 20, 10_000 << 20, 100 << 20, 400 << 20},
+		{"limit near", 1600, 800, 800, 1000, 25, 175},
+		{"holes count as free", 1600, 400, 800, 1000, 75, 525},
+		{"minor cycles have used some", 1600, 900, 900, 1000, 75, 25},
+		{"only what is kept is left", 1600, 960, 960, 1000, 75, 0},
+		{"at the limit", 2000, 1000, 1000, 1000, 10, 0},
+		{"beyond the limit", 2400, 1200, 1200, 1000, 0, 0},
+		{"outgrown", 100, 400, 400, 0, 0, 0},
 	} {
-		if got := Clamp(c.threshold, c.live, c.used, c.limit); got != c.want {
+		if got := Clamp(c.threshold, c.live, c.used, c.limit, c.kept); got != c.want {
 			t.Errorf("%s: Clamp = %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -87,7 +87,7 @@ func simulate(p program, z sizer, seconds float64) (o outcome) {
 		step   = 100e-6
 	)
 	for o.running < seconds {
-		room := Clamp(fullAt, int64(lived), int64(lived), p.limit)
+		room := Clamp(fullAt, int64(lived), int64(lived), p.limit, Kept(Free(int64(lived), int64(lived), p.limit)))
 		o.running += step
 		added += p.rate(o.running) * step
 		size := lived + added
