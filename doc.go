@@ -219,6 +219,9 @@
 // [Listener].Pressure is called, when 3/4 of the limit live, and again as it gets
 // worse, so that caches can be emptied.
 //
+// Go's own limit, GOMEMLIMIT, does not know of heaps. [Options.ShareMemoryLimit]
+// makes Go's collector see what they hold.
+//
 // # What is not there yet
 //
 // Weak references, finalizers, objects that hold Go values, a tagged word for the

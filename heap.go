@@ -8,6 +8,7 @@ import (
 
 	"github.com/midden-gc/midden/collector"
 	"github.com/midden-gc/midden/internal/cage"
+	"github.com/midden-gc/midden/internal/golimit"
 	"github.com/midden-gc/midden/internal/space"
 	"github.com/midden-gc/midden/safepoint"
 )
@@ -29,6 +30,7 @@ type Heap struct {
 
 	pacing pacing
 	effort effort
+	share  *golimit.Share // nil without Options.ShareMemoryLimit
 
 	remembered rememberedSets
 	handles    handles
@@ -60,8 +62,15 @@ func NewHeap(o *Options) (*Heap, error) {
 		Owner: h.owner,
 		Limit: c.Limit,
 		// The world does not call back, so this is safe from anywhere.
-		Wanted: h.wantCycle,
+		Wanted:    h.wantCycle,
+		Committed: h.shareChanged,
 	})
+	if c.ShareMemoryLimit {
+		h.share = golimit.Join(func() int64 {
+			now, _ := h.space.Committed()
+			return now
+		})
+	}
 	h.instance = c.Collector.Attach(h.space)
 	h.startPacing()
 	h.stamps.init(h)
@@ -90,7 +99,18 @@ func (h *Heap) Close() error {
 	h.stamps.close(h)
 	h.remembered.reset(nil)
 	h.space.Close()
+	if h.share != nil {
+		h.share.Leave()
+	}
 	return nil
+}
+
+// shareChanged tells Go's memory limit that the heap holds more or less than
+// before.
+func (h *Heap) shareChanged() {
+	if h.share != nil {
+		h.share.Changed()
+	}
 }
 
 // NewMutator opens a mutator for the calling goroutine, and waits while a

@@ -2,6 +2,7 @@ package midden_test
 
 import (
 	"errors"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -341,4 +342,40 @@ func TestPressure(t *testing.T) {
 		t.Fatal(err)
 	}
 	told("after a minor cycle")
+}
+
+// Go's memory limit is lower by what heaps hold that share it.
+func TestShareMemoryLimit(t *testing.T) {
+	const whole = 1 << 30
+	before := debug.SetMemoryLimit(whole)
+	defer debug.SetMemoryLimit(before)
+	limitIs := func(when string, held int64) {
+		t.Helper()
+		if lower := whole - debug.SetMemoryLimit(-1); lower < held-mib || lower > held+mib {
+			t.Errorf("%s: Go's limit is lower by %d bytes, want %d", when, lower, held)
+		}
+	}
+	held := func(c *clocked) int64 { return c.h.Stats().Committed }
+	t.Run("heaps", func(t *testing.T) {
+		a := newClocked(t, midden.Options{ShareMemoryLimit: true})
+		b := newClocked(t, midden.Options{ShareMemoryLimit: true})
+		c := newClocked(t, midden.Options{})
+		limitIs("new heaps", 0)
+		a.fill(64 * mib)
+		b.fill(32 * mib)
+		c.fill(32 * mib)
+		if held(a)+held(b) < 90*mib {
+			t.Fatalf("%d bytes are held after 96 MiB were allocated", held(a)+held(b))
+		}
+		limitIs("with two heaps", held(a)+held(b))
+		a.drop(8 * mib)
+		if err := a.m.Collect(midden.KindCompact); err != nil {
+			t.Fatal(err)
+		}
+		if held(a) > 32*mib {
+			t.Fatalf("%d bytes are held after most was dropped", held(a))
+		}
+		limitIs("after one has shrunk", held(a)+held(b))
+	})
+	limitIs("with all heaps closed", 0)
 }

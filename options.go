@@ -49,6 +49,18 @@ type Options struct {
 	Limit int64
 	// Sizer decides when to collect; nil means GrowBy(2).
 	Sizer Sizer
+	// ShareMemoryLimit lowers Go's soft memory limit (GOMEMLIMIT, or
+	// debug.SetMemoryLimit) by what this heap holds from the system, so that the
+	// limit is one for both: Go's collector works harder as the heap grows. It works
+	// for the whole process: all heaps that have it set are summed up, and when the
+	// last is closed the limit is what it was. Go is left an eighth of the limit in
+	// any case, and 16 MiB unless the limit is lower. Without a limit nothing
+	// happens. A program may set the limit meanwhile, to the whole again; the heaps
+	// see that when they next take or return memory, and the number that
+	// debug.SetMemoryLimit returns is the lowered one.
+	//
+	// It does not bound the heap: Limit does.
+	ShareMemoryLimit bool
 	// Workers is how many goroutines trace at once; 0 means GOMAXPROCS.
 	Workers int
 	// SingleMutator promises that at most one mutator is open at a time and that

@@ -353,7 +353,7 @@ func (s *suite) sizers(t *testing.T) {
 		if cycles(h) == 0 {
 			t.Errorf("%s: no collection in 12 MB of garbage", what)
 		}
-		if used := h.Stats().PeakCommitted; used > 64*mib {
+		if used := h.Stats().PeakCommitted; used > 128*mib {
 			t.Errorf("%s: 600 KB live took %d bytes", what, used)
 		}
 		checkNode(t, "what is kept", l.Get(), 1)

@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"internal/cage":       {},
 	"internal/object":     {},
 	"internal/pacer":      {},
+	"internal/golimit":    {},
 	"internal/invariants": {},
 	"internal/archtest":   {},
 	"internal/explore":    {},
@@ -38,7 +39,7 @@ var allowed = map[string][]string{
 	"collector/immix":     {"collector", "internal/cage", "internal/object", "internal/space", "internal/trace"},
 	".": {
 		"collector", "collector/immix", "safepoint",
-		"internal/cage", "internal/invariants", "internal/object", "internal/pacer",
+		"internal/cage", "internal/golimit", "internal/invariants", "internal/object", "internal/pacer",
 		"internal/space", "internal/trace", "internal/verify",
 	},
 	"container":  {public},

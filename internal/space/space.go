@@ -49,6 +49,9 @@ type Options struct {
 	// Wanted is called without a lock when more was allocated than the
 	// threshold allows.
 	Wanted func()
+	// Committed is called when memory was taken from the system or given back, with
+	// locks held; nil if nobody wants to know.
+	Committed func()
 }
 
 // Space is the memory of one heap.
@@ -57,6 +60,7 @@ type Space struct {
 
 	owner     uint32
 	wanted    func()
+	changed   func()       // Options.Committed
 	allocated atomic.Int64 // bytes allocated, ever
 	claims    atomic.Int64 // bytes of free lines and pages claimed, less what was given back
 	settled   atomic.Int64 // claims when the last cycle ended
@@ -90,7 +94,7 @@ type piece struct {
 
 // New returns an empty space. The cage must have been made.
 func New(o Options) *Space {
-	s := &Space{owner: o.Owner, wanted: o.Wanted}
+	s := &Space{owner: o.Owner, wanted: o.Wanted, changed: o.Committed}
 	s.Budget.limit = o.Limit
 	s.threshold.Store(never)
 	return s
@@ -600,11 +604,11 @@ func (s *Space) Committed() (now, peak int64) { return s.committed.Load(), s.pea
 
 func (s *Space) addCommitted(bytes int64) {
 	now := s.committed.Add(bytes)
-	for {
-		peak := s.peak.Load()
-		if now <= peak || s.peak.CompareAndSwap(peak, now) {
-			return
-		}
+	for peak := s.peak.Load(); now > peak && !s.peak.CompareAndSwap(peak, now); {
+		peak = s.peak.Load()
+	}
+	if s.changed != nil {
+		s.changed()
 	}
 }
 
