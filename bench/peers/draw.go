@@ -87,7 +87,7 @@ func peersTable(h heading, results []Run, repeated int) string {
 	}
 	for _, w := range workloadsOf(results) {
 		of := only(results, w)
-		fmt.Fprintf(&b, "\n## %s, size %d: %s live at most\n\n", w, of[0].Size, bytesText(float64(of[0].Live)))
+		fmt.Fprintf(&b, "\n## %s: %s live at most\n\n", workText(of[0]), bytesText(float64(of[0].Live)))
 		b.WriteString("| collector | heap | wall | CPU | peak RSS | longest pause | collections |\n")
 		b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 		for _, p := range peersOf(of) {
@@ -179,7 +179,7 @@ func peersFigure(h heading, results []Run) chart.Figure {
 			{"longest pause", func(r Run) float64 { return r.PauseMax }},
 		} {
 			panel := chart.Panel{
-				Title: fmt.Sprintf("%s %d: %s", w, of[0].Size, what.name),
+				Title: w + ": " + what.name,
 				X:     chart.Axis{Label: "peak RSS", Format: bytesText, Binary: true},
 				Y:     chart.Axis{Format: timeText},
 			}
@@ -197,6 +197,14 @@ func peersFigure(h heading, results []Run) chart.Figure {
 		}
 	}
 	return f
+}
+
+// workText says what was done, by how many.
+func workText(r Run) string {
+	if r.Mutators == 1 {
+		return fmt.Sprintf("%s, size %d", r.Workload, r.Size)
+	}
+	return fmt.Sprintf("%s, size %d, %d mutators", r.Workload, r.Size, r.Mutators)
 }
 
 func workloadsOf(runs []Run) []string {

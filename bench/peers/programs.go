@@ -17,7 +17,7 @@ var programs = []program{
 	{"binarytrees", 15, 18, 20, binaryTreesLive, shallower},
 	{"gcbench", 16, 19, 21, gcBenchLive, shallower},
 	{"graph", 100_000, 1_000_000, 4_000_000, graphLive, tenth},
-	{"lru", 20_000, 200_000, 500_000, lruLive, tenth},
+	{"lru", 20_000, 100_000, 500_000, lruLive, tenth},
 }
 
 func programName(p program) string { return p.name }

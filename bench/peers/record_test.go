@@ -119,7 +119,9 @@ func TestTexts(t *testing.T) {
 		timeText(0.0000123): "12.3 µs", timeText(0.5): "500 ms", timeText(12.34): "12.3 s",
 		bytesText(100): "100 B", bytesText(3 << 19): "1.5 MiB", bytesText(5 << 30): "5 GiB",
 		countText(7): "7", countText(30_000): "30 k", countText(3_000_000): "3 M",
-		setting{Factor: 1.5}.String(): "1.5×", setting{GOGC: 400}.String(): "GOGC=400",
+		workText(Run{Workload: "lru", Size: 7, Mutators: 1}): "lru, size 7",
+		workText(Run{Workload: "lru", Size: 7, Mutators: 2}): "lru, size 7, 2 mutators",
+		setting{Factor: 1.5}.String():                        "1.5×", setting{GOGC: 400}.String(): "GOGC=400",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
