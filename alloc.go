@@ -107,6 +107,7 @@ func (m *Mutator) mustAlloc(t *typeInfo, bytes uintptr, length uint32) object.Wo
 // allocSlow allocates an object that did not fit the hole.
 func (m *Mutator) allocSlow(t *typeInfo, bytes uintptr, length uint32) (object.Word, error) {
 	m.check()
+	m.ctx.Here() // a mutator is often handed to another goroutine before it allocates
 	h := t.header | object.MakeHeader(0, length)
 	var at uintptr
 	var err error

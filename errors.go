@@ -3,6 +3,7 @@ package midden
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/midden-gc/midden/safepoint"
 )
@@ -77,11 +78,26 @@ var worldErrors = [...]struct{ world, heap error }{
 	{safepoint.ErrDamaged, ErrDamaged},
 }
 
-// heapError is an error of the world in this package's words.
-type heapError struct{ heap, world error }
+// heapError is an error of the world, which wraps one of those above, in this
+// package's words.
+type heapError struct{ heap, world, wrapped error }
 
-func (e heapError) Error() string   { return e.heap.Error() + " (" + e.world.Error() + ")" }
+func (e heapError) Error() string {
+	if detail, ok := strings.CutPrefix(e.world.Error(), e.wrapped.Error()); ok {
+		return e.heap.Error() + words.Replace(detail)
+	}
+	return e.heap.Error() + " (" + e.world.Error() + ")"
+}
+
 func (e heapError) Unwrap() []error { return []error{e.heap, e.world} }
+
+// words are what the world says, and what it is called here.
+var words = strings.NewReplacer(
+	"Context.NewContext, from the active context", "Mutator.NewMutator, from the active mutator",
+	"Context.Prevent, from the context", "Mutator.PreventCollection, from the mutator",
+	"Context.Prevent", "Mutator.PreventCollection",
+	"World.Prevent", "Heap.PreventCollection",
+)
 
 func translate(err error) error {
 	for _, e := range worldErrors {
@@ -89,7 +105,7 @@ func translate(err error) error {
 			if err == e.world {
 				return e.heap
 			}
-			return heapError{e.heap, err}
+			return heapError{e.heap, err, e.world}
 		}
 	}
 	return err
@@ -102,6 +118,11 @@ func retell() {
 	case nil:
 	case error:
 		panic(translate(r))
+	case string:
+		if text, ok := strings.CutPrefix(r, "safepoint: "); ok {
+			r = "midden: " + words.Replace(text)
+		}
+		panic(r)
 	default:
 		panic(r)
 	}

@@ -57,6 +57,7 @@ func NewHeap(o *Options) (*Heap, error) {
 		Logger:           c.Logger,
 		Listener:         h.worldListener(),
 		Depth:            depth,
+		Noun:             "mutator",
 	})
 	h.space = space.New(space.Options{
 		Owner: h.owner,

@@ -68,7 +68,7 @@ func (w *World) accuse(v *vigil, own *Pause) error {
 	if v.certain < sure {
 		return nil
 	}
-	return fmt.Errorf("%w: context %d, created by %s", ErrActive, held.id, place(held.place()))
+	return fmt.Errorf("%w: %s %d, created by %s", ErrActive, w.noun, held.id, place(held.place()))
 }
 
 // heldBy returns an active context that the goroutine was the last to leave
@@ -116,7 +116,7 @@ func runsPause(self, guess uint64) bool {
 	if self == guess {
 		return true
 	}
-	all, complete := traces()
+	all, complete := traces(tracesCap)
 	for _, t := range all {
 		if t.id != self && t.has(inCharge...) {
 			return false
@@ -131,7 +131,7 @@ func runsPause(self, guess uint64) bool {
 // has stopped at safepoints here has most likely stayed, unless another
 // goroutine is computing.
 func soleUser(self uint64, stopped bool) bool {
-	all, complete := traces()
+	all, complete := traces(tracesCap)
 	if !complete {
 		return false
 	}

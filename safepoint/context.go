@@ -32,7 +32,7 @@ func (w *World) NewContext() *Context {
 	if err := w.enter("use Context.NewContext, from the active context"); err != nil {
 		panic(err)
 	}
-	return w.join()
+	return w.join(false)
 }
 
 // NewContext adds another active context to the world of c, which must be
@@ -46,13 +46,13 @@ func (c *Context) NewContext() *Context {
 	}
 	// Our own share keeps the world running, and the count above zero.
 	w.gate.add(1, w.single)
-	n := w.join()
+	n := w.join(true)
 	runtime.KeepAlive(c)
 	return n
 }
 
 // join registers a new context, for which the caller holds a share.
-func (w *World) join() *Context {
+func (w *World) join(child bool) *Context {
 	if w.single {
 		w.mu.Lock()
 		w.drain()
@@ -63,7 +63,7 @@ func (w *World) join() *Context {
 			panic(ErrSingle)
 		}
 	}
-	m := &member{w: w, created: now()}
+	m := &member{w: w, created: now(), child: child}
 	m.depth.Store(-1)
 	runtime.Callers(3, m.from[:])
 	m.stamp()
@@ -220,7 +220,10 @@ func (c *Context) Data() any { return c.data }
 // SetData attaches something of the embedder's, to be found again when a
 // pause visits the contexts. It may refer to the context. Only the owner of
 // an active context may call it.
-func (c *Context) SetData(data any) { c.data = data }
+func (c *Context) SetData(data any) {
+	c.data = data
+	c.m.noteData(data)
+}
 
 // String describes the context: id, name, state, age and depth, the last as
 // of its last slow step.
@@ -250,7 +253,7 @@ func (c *Context) mustBe(want State, s status, call string) {
 	}
 	switch got {
 	case AtSafepoint:
-		panic(fmt.Errorf("%w: %s of a context that is at a safepoint; wait for the pause to end", ErrCollecting, call))
+		panic(fmt.Errorf("%w: %s of a %s that is at a safepoint; wait for the pause to end", ErrCollecting, call, c.m.w.noun))
 	case Closed:
 		panic(fmt.Sprintf("safepoint: %s of a context that is closed; create a new one", call))
 	case Frozen:

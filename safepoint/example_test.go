@@ -307,6 +307,26 @@ func ExampleContext_TryUnfreeze() {
 	// Output: active and locked
 }
 
+// A context that was made for another goroutine is told where it has arrived, so
+// that a report shows the right stack.
+func ExampleContext_Here() {
+	world := safepoint.NewWorld(nil)
+	c := world.NewContext()
+	child := c.NewContext()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer child.Close()
+		child.Here()
+		fmt.Println(child.ID(), "works")
+	}()
+	c.Freeze()
+	<-done
+	c.Unfreeze()
+	c.Close()
+	// Output: 2 works
+}
+
 // What a context stands for is found again through its data.
 func ExampleContext_SetData() {
 	type machine struct{ stack []int }

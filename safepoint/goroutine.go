@@ -43,21 +43,24 @@ func parseGoroutine(text string) (t trace, ok bool) {
 
 const (
 	tracesFrom = 64 << 10
-	tracesCap  = 1 << 20 // printing more keeps the whole program stopped for long
+	tracesEach = 1 << 10 // what a goroutine's stack takes, in most programs less
+	tracesCap  = 1 << 20 // enough for what is done without being asked
+	reportCap  = 16 << 20
 )
 
 // traces returns the stacks of all goroutines. It stops the program for a
-// moment. complete is false if there was more than tracesCap.
-func traces() (list []trace, complete bool) {
+// moment: about 25 ms with 10,000 of them, however much of that fits. complete is
+// false if there was more than limit, in bytes.
+func traces(limit int) (list []trace, complete bool) {
 	var buf []byte
-	for size := tracesFrom; ; size *= 4 {
-		buf = make([]byte, min(size, tracesCap))
+	for size := max(tracesFrom, runtime.NumGoroutine()*tracesEach); ; size *= 4 {
+		buf = make([]byte, min(size, limit))
 		n := runtime.Stack(buf, true)
 		if n < len(buf) {
 			buf, complete = buf[:n], true
 			break
 		}
-		if len(buf) == tracesCap {
+		if len(buf) == limit {
 			break
 		}
 	}

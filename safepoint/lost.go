@@ -77,7 +77,7 @@ func (w *World) takeUntold() []LostReport {
 func (w *World) tell(untold []LostReport) {
 	for _, r := range untold {
 		if w.log != nil {
-			w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a context was lost without Close",
+			w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a "+w.noun+" was lost without Close",
 				slog.Uint64("id", r.ID), slog.String("name", r.Name), slog.String("state", r.State.String()),
 				slog.Duration("age", r.Age), slog.String("created", place(r.Created)))
 		}

@@ -24,12 +24,14 @@ type member struct {
 	name       atomicPointer[string]
 	created    time.Time
 	from       [8]uintptr // callers of the constructor
+	child      bool       // made by the owner of another context, most likely for somebody else
 
 	// What the owner leaves behind at its slow steps, for reports.
 	depth     atomicInt64  // of the shadow stack; -1: unknown
 	seen      atomicInt64  // when: nanoseconds after created
 	changes   atomicUint64 // status.changes at that time
 	goroutine atomicUint64 // the id of the owner's goroutine
+	dataAt    atomicUint64 // the address of the context's data, if that is a pointer
 	stamped   atomicInt64  // when goroutine was taken; 0: at creation
 }
 

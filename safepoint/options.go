@@ -46,6 +46,10 @@ type Options struct {
 	// package midden, whose functions begin with
 	// "github.com/midden-gc/midden.".
 	Within []string
+
+	// Noun is what logs and errors call a context, such as "interpreter".
+	// "": "context".
+	Noun string
 }
 
 // A Listener is told of events. Its functions run on the goroutine that

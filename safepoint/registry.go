@@ -76,6 +76,18 @@ func (r *registry) find(match func(*member) bool) *member {
 	return nil
 }
 
+// owners returns the goroutines that are known to use a context.
+func (r *registry) owners() map[uint64]bool {
+	ids := map[uint64]bool{}
+	r.find(func(m *member) bool {
+		if m.firm() && m.known() {
+			ids[m.goroutine.Load()] = true
+		}
+		return false
+	})
+	return ids
+}
+
 // holders returns the members that have a share.
 func (r *registry) holders() (list []*member) {
 	r.find(func(m *member) bool {

@@ -27,6 +27,7 @@ type Straggler struct {
 	Context weak.Pointer[Context]
 	Created runtime.Frame // where it was created
 	Age     time.Duration // since its creation
+	Waited  time.Duration // for how long it has kept the pause waiting
 	Depth   int           // of the shadow stack when last seen; -1: unknown
 
 	// Seen is how long ago it last left a trace: was created, went on from
@@ -37,10 +38,18 @@ type Straggler struct {
 
 	Preventions int // of Context.Prevent that are running
 
-	// Goroutine is the one that left that trace, and Stack where it is now;
-	// empty if it is gone, or the program has too many goroutines to tell.
+	// Goroutine is the one that uses the context: the one that left that
+	// trace, unless another one is more likely. Guessed says that it may be
+	// another one again, since the context has been frozen, or was made by
+	// the owner of another one. Stack is where it is now.
 	Goroutine uint64
+	Guessed   bool
 	Stack     string
+
+	// Gone says that the goroutine has ended, and left the context open for
+	// nobody that could be found. The Stack is empty then, and also if the
+	// program has more goroutines than fit in 16 MiB.
+	Gone bool
 
 	// Waits says that this goroutine is inside a call of the World's that
 	// is for goroutines without an active context. If it still is the one
@@ -113,24 +122,27 @@ func (w *World) report(p *Pause, number int) {
 	for _, id := range w.preventers {
 		r.Preventers = append(r.Preventers, Preventer{Goroutine: id})
 	}
+	var members []*member
 	for _, m := range w.registry.holders() {
 		if m.context.Value() != nil {
-			r.Stragglers = append(r.Stragglers, m.straggler())
+			members = append(members, m)
+			r.Stragglers = append(r.Stragglers, m.straggler(r.Waited))
 		}
 	}
+	owners := w.registry.owners()
 	w.stats.Stragglers += uint64(len(r.Stragglers))
 	w.mu.Unlock()
 	if len(r.Stragglers)+len(r.Preventers) == 0 {
 		return
 	}
-	r.addStacks()
+	r.addStacks(members, owners)
 	w.logReport(&r)
 	if w.listener != nil && w.listener.Straggler != nil {
 		w.listener.Straggler(r)
 	}
 }
 
-func (m *member) straggler() Straggler {
+func (m *member) straggler(waited time.Duration) Straggler {
 	age := since(m.created)
 	s := m.load()
 	return Straggler{
@@ -139,6 +151,7 @@ func (m *member) straggler() Straggler {
 		Context:     m.context,
 		Created:     m.place(),
 		Age:         age,
+		Waited:      min(waited, age),
 		Depth:       int(m.depth.Load()),
 		Seen:        age - time.Duration(m.seen.Load()),
 		Unfrozen:    (s.changes() - m.changes.Load()) / 2,
@@ -155,17 +168,22 @@ var waits = []string{
 	inside + "(*World).Collect",
 }
 
-// addStacks looks up where the goroutines are.
-func (r *StragglerReport) addStacks() {
+// addStacks looks up where the goroutines are. The members are those of the
+// stragglers.
+func (r *StragglerReport) addStacks(members []*member, owners map[uint64]bool) {
 	found := map[uint64]trace{}
-	all, _ := traces()
+	all, complete := traces(reportCap)
 	for _, t := range all {
 		found[t.id] = t
 	}
-	for i := range r.Stragglers {
+	for i, m := range members {
 		s := &r.Stragglers[i]
-		t := found[s.Goroutine]
-		s.Stack = t.text
+		t, guessed := m.owner(all, owners)
+		if t == nil {
+			s.Gone = complete
+			continue
+		}
+		s.Goroutine, s.Guessed, s.Stack = t.id, guessed, t.text
 		s.Waits = t.has(waits...)
 	}
 	for i := range r.Preventers {
@@ -179,12 +197,13 @@ func (w *World) logReport(r *StragglerReport) {
 		return
 	}
 	for _, s := range r.Stragglers {
-		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a context that does not stop",
-			slog.Duration("waited", r.Waited), slog.Int("report", r.Number),
+		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a "+w.noun+" that does not stop",
+			slog.Duration("waited", s.Waited), slog.Int("report", r.Number),
 			slog.Uint64("id", s.ID), slog.String("name", s.Name), slog.String("created", place(s.Created)),
 			slog.Duration("age", s.Age), slog.Duration("seen", s.Seen), slog.Uint64("unfrozen", s.Unfrozen),
 			slog.Int("preventions", s.Preventions), slog.Int("depth", s.Depth),
-			slog.Uint64("goroutine", s.Goroutine), slog.Bool("waits", s.Waits), slog.String("stack", s.Stack))
+			slog.Bool("waits", s.Waits), slog.Uint64("goroutine", s.Goroutine),
+			slog.Bool("guessed", s.Guessed), slog.Bool("gone", s.Gone), slog.String("stack", s.Stack))
 	}
 	for _, p := range r.Preventers {
 		w.log.LogAttrs(background, slog.LevelWarn, "safepoint: a pause waits for a function that prevents it",

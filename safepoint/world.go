@@ -27,6 +27,7 @@ type World struct {
 	listener  *Listener
 	depth     func(any) int
 	within    []string
+	noun      string
 
 	gate gate
 
@@ -60,6 +61,10 @@ func NewWorld(o *Options) *World {
 		listener:  o.Listener,
 		depth:     o.Depth,
 		within:    o.Within,
+		noun:      o.Noun,
+	}
+	if w.noun == "" {
+		w.noun = "context"
 	}
 	if w.within == nil {
 		w.within = []string{"github.com/midden-gc/midden."}
