@@ -87,13 +87,20 @@ type Cycle struct {
 	Workers int  // goroutines to trace with, at least 1
 	Move    bool // relocate whatever may move
 
-	// Roots calls visit for every slot outside the heap that holds a reference.
-	// A collector that moves objects updates the slot.
+	// Roots calls visit for every slot outside the heap that holds a reference,
+	// perhaps more than once. A collector that moves objects updates the slot, and
+	// may go through the roots again for that.
 	Roots func(visit func(*object.Word))
 
 	// Remembered calls visit for every slot of an old object that was made to
 	// refer to a new one since the last cycle, possibly more than once.
 	Remembered func(visit func(*object.Word))
+	// Moved, if not nil, is for whatever knows objects by where they are and is
+	// neither a root nor in an object. A collector that moves objects after it has
+	// found out what lives calls it each time that it has moved some, perhaps more
+	// than once in a cycle. Now returns where an object is that was at w; what did
+	// not move, and nil, it returns as it is. It must be given objects that live.
+	Moved func(now func(w object.Word) object.Word)
 }
 
 // Result is what a cycle found.

@@ -11,9 +11,9 @@
 //	│ block 0 │ blocks handed out or free  │ never touched             │
 //	└─────────┴────────────────────────────┴───────────────────────────┘
 //	  never                                ↑ top, committed in chunks
-//	┌───────┐ ┌───────┐ ┌────────┐
-//	│ Lines │ │ Marks │ │ owners │  committed with the blocks
-//	└───────┘ └───────┘ └────────┘
+//	┌───────┐ ┌───────┐ ┌────────┐ ┌────────┐
+//	│ Lines │ │ Marks │ │ Starts │ │ owners │  committed with the blocks
+//	└───────┘ └───────┘ └────────┘ └────────┘
 //
 // Block 0 is never committed, so that the nil reference points to nothing and
 // dereferencing it by mistake faults.
@@ -47,6 +47,8 @@ const (
 	// LinesPerBlock is how many lines a block has.
 	LinesPerBlock = BlockSize / LineSize
 
+	startsPerBlock = BlockSize >> UnitShift / 8 // bytes
+
 	minSize     = 64 << 20
 	tableChunk  = 64 << 10 // side tables are committed in such pieces
 	commitChunk = 4 << 20
@@ -67,6 +69,12 @@ var Lines unsafe.Pointer
 // begin in the same 16, and each has a bit of its own. It is set once.
 var Marks unsafe.Pointer
 
+// Starts is the table of places where objects begin: one bit for each unit from
+// Base. Only a collector that moves objects writes to it, and only while it has
+// the world stopped: in between, all bits of blocks with small objects are clear,
+// and mostly the table takes no memory. It is set once.
+var Starts unsafe.Pointer
+
 // Block is the index of a block from Base. Block 0 belongs to nobody.
 type Block uint32
 
@@ -77,6 +85,7 @@ var tables = [...]struct {
 }{
 	{&Lines, LinesPerBlock},
 	{&Marks, LinesPerBlock},
+	{&Starts, startsPerBlock},
 	{&cage.owners, 4},
 }
 
@@ -172,6 +181,20 @@ func (b Block) ClearMarks(n int) {
 	}
 }
 
+// Starts returns the part of the table Starts that is about b.
+func (b Block) Starts() *[startsPerBlock / 8]uint64 {
+	return (*[startsPerBlock / 8]uint64)(unsafe.Add(Starts, uintptr(b)*startsPerBlock))
+}
+
+// ClearStarts clears that part.
+func (b Block) ClearStarts() {
+	// Where nothing is set nothing is written, so that the table takes no memory
+	// there.
+	if s := b.Starts(); *s != [len(s)]uint64{} {
+		clear(s[:])
+	}
+}
+
 // BlockOf returns the block that holds p, which must point into the cage.
 func BlockOf(p unsafe.Pointer) Block {
 	return Block((uintptr(p) - uintptr(Base)) >> BlockShift)
@@ -208,6 +231,7 @@ func Release(b Block, n int) {
 	sysDiscard(b.Address(), uintptr(n)<<BlockShift)
 	b.ClearMarks(n)
 	for i := range n {
+		(b + Block(i)).ClearStarts()
 		*ownerOf(b + Block(i)) = 0
 	}
 	cage.mu.Lock()

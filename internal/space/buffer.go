@@ -30,6 +30,7 @@ type Buffer struct {
 	credit            int64   // bytes reserved for this buffer alone
 	hiddenEnd         uintptr // End while the buffer is hidden
 	beyond            bool    // may pass the limit: a collector copies into it
+	copies            bool    // an evacuation does: its memory need not be clear
 
 	// For the sum of what was allocated: in holes that were left behind, and up
 	// to where the present hole and the overflow were counted.

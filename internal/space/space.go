@@ -78,6 +78,7 @@ type Space struct {
 	pieces   []piece      // leftovers of claimed blocks
 	large    largeObjects
 	live     int64 // bytes of marked lines
+	fresh    int   // blocks that an evacuation may still take from the cage
 }
 
 // usedBlock is a block that holds objects.
@@ -138,7 +139,7 @@ func (s *Space) allocOverflow(b *Buffer, units uintptr) (uintptr, error) {
 	}
 	b.overNext, b.overEnd = p.line*unitsPerLine, p.end*unitsPerLine
 	b.overCounted = b.overNext
-	if !p.clean {
+	if !p.clean && !b.copies {
 		p.wipe()
 	}
 	at, _ := b.takeOverflow(units)
@@ -159,7 +160,7 @@ func (s *Space) claim(b *Buffer) error {
 	if err != nil {
 		return err
 	}
-	b.line, b.lineEnd, b.clean = p.line, p.end, p.clean
+	b.line, b.lineEnd, b.clean = p.line, p.end, p.clean || b.copies
 	return nil
 }
 
@@ -243,6 +244,13 @@ func (s *Space) freeBlock(b *Buffer) (piece, error) {
 	credit, ok := s.charge(b, cage.BlockSize)
 	if !ok {
 		return piece{}, ErrLimit
+	}
+	if b.copies && len(s.free) == 0 {
+		if s.fresh == 0 {
+			s.uncharge(b, cage.BlockSize, credit)
+			return piece{}, ErrLimit
+		}
+		s.fresh--
 	}
 	block, clean, err := s.obtain()
 	if err != nil {
@@ -381,7 +389,7 @@ func (s *Space) giveBackOverflow(b *Buffer) {
 func (s *Space) count(b *Buffer) {
 	units := b.passed + b.Next - b.counted + b.overNext - b.overCounted
 	b.passed, b.counted, b.overCounted = 0, b.Next, b.overNext
-	if units != 0 && !b.beyond { // copies are not allocation
+	if units != 0 && !b.beyond && !b.copies { // copies are not allocation
 		s.allocated.Add(int64(units << cage.UnitShift))
 	}
 }
@@ -438,6 +446,12 @@ func (s *Space) ClearMarks() {
 func (s *Space) Sweep(alive func(at uintptr) bool) (live int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sweepBlocks()
+	return s.live + s.sweepLarge(alive)
+}
+
+// sweepBlocks sorts the blocks that were claimed since the last sweep.
+func (s *Space) sweepBlocks() {
 	s.pieces = s.pieces[:0]
 	freed := 0
 	for _, i := range s.claimed {
@@ -457,7 +471,6 @@ func (s *Space) Sweep(alive func(at uintptr) bool) (live int64) {
 	}
 	s.claimed = s.claimed[:0]
 	s.Budget.refund(int64(freed) * cage.BlockSize)
-	return s.live + s.sweepLarge(alive)
 }
 
 // markedLines counts the lines of b that have a mark.

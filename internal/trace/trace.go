@@ -21,11 +21,17 @@
 // harmless because nothing is counted. What lives is counted later, from the
 // line marks, which are bytes.
 //
+// Who wants to move objects afterwards has to find each of them, and where it
+// begins. For that there is another table, Starts, in which bits are set when an
+// object is visited, and none gets lost. It costs an atomic operation an object,
+// so it is written only on demand.
+//
 // A worker that runs dry waits for a chunk of another's stack; when all wait,
 // the trace is done. Large arrays are scanned in pieces, which can be shared too.
 package trace
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/midden-gc/midden/internal/object"
@@ -37,6 +43,7 @@ type Config struct {
 	Base    unsafe.Pointer
 	Lines   unsafe.Pointer
 	Marks   unsafe.Pointer
+	Starts  unsafe.Pointer // nil: it is not needed
 	Scans   []object.Scan
 	Line    uint8   // what to store in Lines for a line that an object touches
 	Small   uintptr // objects above it that have no slots mark their first line only, bytes
@@ -49,8 +56,9 @@ const unitsPerLine = 16
 // Tracer is one trace.
 type Tracer struct {
 	Config
-	root worker
-	pool pool
+	root  worker
+	pool  pool
+	bytes atomic.Int64
 }
 
 // New begins a trace: Push the roots, then Run. Stack is what Stack returned
@@ -84,6 +92,10 @@ func (t *Tracer) Run() {
 // anew in each cycle costs more than a tenth of a trace.
 func (t *Tracer) Stack() []object.Word { return t.root.stack[:0] }
 
+// Bytes returns the size of what was visited, with headers and rounding. It is a
+// little too much when objects were visited twice.
+func (t *Tracer) Bytes() int64 { return t.bytes.Load() }
+
 // Marked reports whether the trace has found the object.
 func (t *Tracer) Marked(w object.Word) bool {
 	start := uintptr(w) - 1
@@ -101,4 +113,16 @@ func mark(marks unsafe.Pointer, w object.Word) bool {
 	}
 	*b = old | bit
 	return true
+}
+
+// start notes where a small object begins. Bytes of the table are shared, so other
+// workers' bits are kept.
+func start(starts unsafe.Pointer, at uintptr, alone bool) {
+	p := (*uint32)(unsafe.Add(starts, at/32*4))
+	bit := uint32(1) << (at % 32)
+	if alone {
+		*p |= bit
+		return
+	}
+	atomic.OrUint32(p, bit)
 }

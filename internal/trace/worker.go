@@ -82,6 +82,8 @@ func (w *worker) drain() {
 		scans = unsafe.SliceData(w.t.Scans)
 		line  = w.t.Line
 		small = w.t.Small
+		begin = w.t.Starts
+		total = uintptr(0)
 		stack = w.stack
 		ring  [ringSize]object.Word
 		head  uint
@@ -118,10 +120,14 @@ func (w *worker) drain() {
 			bytes = object.HeaderSize + max((bytes*uintptr(header.Upper())+7)&^7, 8)
 		}
 		bytes += header.Tail()
+		at := uintptr(r) - 1
+		total += bytes
+		if begin != nil && bytes <= small {
+			start(begin, at, w.t.Workers == 1)
+		}
 		// Every line that the object touches, and no other, is marked.
-		start := uintptr(r) - 1
-		first := start / unitsPerLine
-		last := (start + bytes/8 - 1) / unitsPerLine
+		first := at / unitsPerLine
+		last := (at + bytes/8 - 1) / unitsPerLine
 		*(*uint8)(unsafe.Add(lines, first)) = line
 		if last != first {
 			if bytes > small && scan.Leaf() {
@@ -172,6 +178,7 @@ func (w *worker) drain() {
 		}
 	}
 	w.stack = stack[:0]
+	w.t.bytes.Add(int64(total))
 }
 
 // special scans what an object has beside strong slots.

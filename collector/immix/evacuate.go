@@ -1,0 +1,311 @@
+package immix
+
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+
+	"github.com/midden-gc/midden/collector"
+	"github.com/midden-gc/midden/internal/cage"
+	"github.com/midden-gc/midden/internal/object"
+	"github.com/midden-gc/midden/internal/space"
+)
+
+// An evacuation empties the blocks in which least lives. It follows a full trace,
+// and goes through the heap in the order of addresses, several workers at once:
+//
+//	measure   how much lives in each block
+//	choose    which blocks to empty
+//	move      copy what lives in them to other blocks, and leave its new place
+//	          behind in its header
+//	update    let all slots and roots refer to where the objects are now
+//
+// Immix moves objects while it traces, on the word of the last cycle's marks.
+// Here the trace goes first and moves nothing. So it stays as fast as it is, no
+// two workers race to move an object, and the choice is made from exact figures:
+// how many bytes live in a block now, not how many lines were marked some time
+// ago. The price is one more look at what lives, in cycles that move.
+//
+// Blocks that are emptied and blocks that are filled are never the same. So a
+// slot may be updated twice, as happens when two Tracers show the same one.
+//
+// To compact a heap that may not take more memory, this is done again with the
+// blocks that were emptied before.
+type evacuation struct {
+	*instance
+	cycle *collector.Cycle
+	scans []object.Scan
+	goal  goal
+
+	blocks []block // in use
+
+	// Which blocks are being emptied, counted from the first. Their objects may
+	// have moved.
+	first cage.Block
+	from  []bool
+}
+
+// goal says how far an evacuation goes.
+type goal struct {
+	fill   int  // blocks that are filled less than this are emptied, in units
+	gain   int  // blocks that have to become free for it, as a part of all: one in so many
+	rounds int  // at most
+	all    bool // the point is to move, not to gain
+}
+
+var (
+	// What opportunity allows: blocks that are less than half full, if an eighth of
+	// all can be had that way.
+	defragment = goal{fill: unitsPerBlock / 2, gain: 8, rounds: 1}
+	// KindCompact: whatever is worth it. What is left is full to 7/8 at least, but
+	// for what does not fit the ends of blocks.
+	compact = goal{fill: unitsPerBlock * 7 / 8, gain: 64, rounds: 4}
+	// Cycle.Move.
+	shake = goal{fill: unitsPerBlock + 1, rounds: 1, all: true}
+)
+
+const (
+	unitsPerBlock = cage.BlockSize >> cage.UnitShift
+	unitsPerLine  = cage.LineSize >> cage.UnitShift
+)
+
+// block is a block in use, and how much lives in it.
+type block struct {
+	space.BlockInUse
+	units int
+}
+
+// evacuate moves objects and returns the bytes of lines and of large objects that
+// live then.
+func (i *instance) evacuate(c *collector.Cycle, g goal, live int64) int64 {
+	e := &evacuation{instance: i, cycle: c, scans: object.Scans(), goal: g}
+	for range g.rounds {
+		e.measure()
+		from, fresh, holes := e.choose()
+		if len(from) == 0 {
+			break
+		}
+		e.note(from)
+		s := i.space.BeginEvacuation(from, fresh, holes)
+		e.move(s, from)
+		e.update()
+		live = s.End()
+	}
+	e.end()
+	return live
+}
+
+// measure finds out how much lives in each block.
+func (e *evacuation) measure() {
+	e.blocks = e.blocks[:0]
+	for _, b := range e.space.InUse() {
+		e.blocks = append(e.blocks, block{BlockInUse: b})
+	}
+	parallel(e.cycle.Workers, len(e.blocks), func() func(int) {
+		return func(i int) {
+			b := &e.blocks[i]
+			for at := range objects(b.Block) {
+				b.units += int(e.bytes(at) >> cage.UnitShift)
+			}
+		}
+	})
+}
+
+// choose returns the blocks to empty, in the order of their addresses; how many
+// blocks may be taken from the system for that; and whether to fill holes too.
+func (e *evacuation) choose() (from []space.BlockInUse, fresh int, holes bool) {
+	slices.SortFunc(e.blocks, func(a, b block) int { return cmp.Compare(a.units, b.units) })
+	n, units, hollow := 0, 0, 0
+	for _, b := range e.blocks {
+		if b.units < e.goal.fill {
+			n++
+			units += b.units
+		}
+		hollow += b.hollow()
+	}
+	// The heap does not grow by more than a quarter meanwhile.
+	fresh = len(e.blocks)/4 + 1
+	if e.goal.all {
+		fresh = len(e.blocks)*4/3 + 2*e.cycle.Workers
+	}
+	room := e.space.RoomToCopy(fresh) * unitsPerBlock * 7 / 8
+	if holes = units > room; holes {
+		// As many as fit, the sparsest first. Holes are filled less well than blocks.
+		n, units = 0, 0
+		for _, b := range e.blocks {
+			hollow -= b.hollow()
+			if b.units >= e.goal.fill || units+b.units > room+hollow/2 {
+				break
+			}
+			n++
+			units += b.units
+		}
+		units = max(0, units-hollow/2)
+	}
+	if gain := n - (units+unitsPerBlock-1)/unitsPerBlock; !e.goal.all && (gain < 1 || gain < len(e.blocks)/e.goal.gain) {
+		return nil, 0, false
+	}
+	for _, b := range e.blocks[:n] {
+		from = append(from, b.BlockInUse)
+	}
+	// What was allocated together stays together.
+	slices.SortFunc(from, func(a, b space.BlockInUse) int { return cmp.Compare(a.Block, b.Block) })
+	return from, fresh, holes
+}
+
+// hollow returns the units in the holes of b.
+func (b *block) hollow() int { return (cage.LinesPerBlock - b.Lines) * unitsPerLine }
+
+// note makes it known which blocks are being emptied.
+func (e *evacuation) note(from []space.BlockInUse) {
+	e.first = from[0].Block
+	e.from = make([]bool, from[len(from)-1].Block-e.first+1)
+	for _, b := range from {
+		e.from[b.Block-e.first] = true
+	}
+}
+
+// move empties the given blocks, as far as there is room.
+func (e *evacuation) move(s *space.Evacuation, from []space.BlockInUse) {
+	parallel(e.cycle.Workers, len(from), func() func(int) {
+		to := s.Buffer()
+		return func(i int) { e.empty(s, to, from[i].Block) }
+	})
+}
+
+// empty moves what lives in b. What cannot be moved stays, with its marks.
+func (e *evacuation) empty(s *space.Evacuation, to *space.Buffer, b cage.Block) {
+	b.ClearMarks(1)
+	for at := range objects(b) {
+		bytes := e.bytes(at)
+		now, ok := s.Alloc(to, bytes>>cage.UnitShift)
+		if !ok {
+			e.mark(at, bytes)
+			continue
+		}
+		// Both lie in blocks of this heap, and apart from each other.
+		copy(unsafe.Slice((*byte)(cage.At(now)), bytes), unsafe.Slice((*byte)(cage.At(at)), bytes))
+		e.mark(now, bytes)
+		setStart(now)
+		clearStart(at)
+		*headerAt(at) = object.Forward(object.Word(now + 1))
+	}
+}
+
+// mark sets all marks of a small object. Its lines belong to this worker.
+func (e *evacuation) mark(at, bytes uintptr) {
+	first, last := at/unitsPerLine, (at+bytes>>cage.UnitShift-1)/unitsPerLine
+	for line := first; line <= last; line++ {
+		*(*uint8)(unsafe.Add(cage.Lines, line)) = e.line
+	}
+	*(*uint8)(unsafe.Add(cage.Marks, first)) |= 1 << (at / 2 % 8)
+}
+
+// update lets everything refer to where objects are now.
+func (e *evacuation) update() {
+	blocks := e.space.InUse()
+	spans := e.largeSpans()
+	parallel(e.cycle.Workers, len(blocks)+len(spans), func() func(int) {
+		return func(i int) {
+			if i < len(spans) {
+				e.updateSpan(spans[i])
+				return
+			}
+			for at := range objects(blocks[i-len(spans)].Block) {
+				e.updateObject(at)
+			}
+		}
+	})
+	e.cycle.Roots(func(slot *object.Word) { *slot = e.now(*slot) })
+	if e.cycle.Moved != nil {
+		e.cycle.Moved(e.now)
+	}
+}
+
+// now returns where the object is that was at w.
+func (e *evacuation) now(w object.Word) object.Word {
+	at := uintptr(w) - 1
+	i := cage.Block(at/unitsPerBlock) - e.first
+	if uint(i) >= uint(len(e.from)) || !e.from[i] {
+		return w
+	}
+	if h := *headerAt(at); h.Type() == object.Forwarded {
+		return object.Word(h.Upper())
+	}
+	return w
+}
+
+// updateObject updates all slots of a small object.
+func (e *evacuation) updateObject(at uintptr) {
+	payload := cage.At(at + 1)
+	h := *headerAt(at)
+	s := &e.scans[h.Type()]
+	n := uintptr(1)
+	if s.Mode.Arrays() {
+		n = uintptr(h.Upper())
+	}
+	e.updateSpan(span{payload, n, s})
+}
+
+// span is a part of an object: so many elements.
+type span struct {
+	at   unsafe.Pointer // in the cage
+	n    uintptr
+	scan *object.Scan
+}
+
+// spanSlots is how many slots of a large array one worker updates at a time.
+const spanSlots = 4096
+
+// largeSpans cuts the large objects that have slots into pieces.
+func (e *evacuation) largeSpans() (spans []span) {
+	e.space.Large(func(at, _ uintptr) {
+		h := *headerAt(at)
+		s := &e.scans[h.Type()]
+		if s.NumSlot == 0 {
+			return
+		}
+		payload, n := cage.At(at+1), uintptr(1)
+		if s.Mode.Arrays() {
+			n = uintptr(h.Upper())
+		}
+		some := max(spanSlots/uintptr(s.NumSlot), 1)
+		for ; n > some; n -= some {
+			spans = append(spans, span{payload, some, s})
+			payload = unsafe.Add(payload, some*uintptr(s.Size))
+		}
+		spans = append(spans, span{payload, n, s})
+	})
+	return spans
+}
+
+func (e *evacuation) updateSpan(s span) {
+	// The slots lie inside the object: element below n, offset in the element.
+	offsets := unsafe.Slice((*uint32)(s.scan.Offsets), s.scan.NumSlot)
+	if len(offsets) == 0 {
+		return
+	}
+	for range s.n {
+		for _, off := range offsets {
+			slot := (*object.Word)(unsafe.Add(s.at, off))
+			if now := e.now(*slot); now != *slot {
+				*slot = now
+			}
+		}
+		s.at = unsafe.Add(s.at, s.scan.Size)
+	}
+}
+
+// end leaves the table of starts as it was found.
+func (e *evacuation) end() {
+	for _, b := range e.space.InUse() {
+		b.Block.ClearStarts()
+	}
+}
+
+// bytes returns the size of the object at a position.
+func (e *evacuation) bytes(at uintptr) uintptr { return object.BytesOf(e.scans, *headerAt(at)) }
+
+// headerAt returns the header of the object that begins at a position, which is
+// in units from the base of the cage.
+func headerAt(at uintptr) *object.Header { return (*object.Header)(cage.At(at)) }
