@@ -126,7 +126,7 @@ func (h *Heap) roots(mutators []*Mutator, visit func(*object.Word)) {
 func (h *Heap) trim(k Kind) {
 	switch k {
 	case KindCompact:
-		h.space.Trim(0)
+		h.space.TrimAll()
 	case KindFull:
 		free := h.space.FreeBytes()
 		holes := h.space.Budget.Used() - h.live.Load()

@@ -171,11 +171,21 @@ func (m *Mutator) reserveFull(bytes int64) error {
 		e.Thrashing = h.thrashing(need)
 		return e
 	}
-	if err := m.Collect(KindFull); err != nil {
-		return err
-	}
-	if m.reserve(bytes) {
-		return nil
+	for k := KindFull; k == KindFull || k == KindCompact && h.mayPack(need); k++ {
+		if err := m.Collect(k); err != nil {
+			return err
+		}
+		if m.reserve(bytes) {
+			return nil
+		}
 	}
 	return h.limitError(bytes, space.ErrLimit)
+}
+
+// mayPack reports whether packing what lives may make room for so many bytes. What
+// is reserved takes whole blocks, and after a full cycle most of them may have
+// nothing but holes.
+func (h *Heap) mayPack(need int64) bool {
+	packs := h.demands.Moves && !h.demands.Copies
+	return packs && need <= h.o.Limit-h.live.Load()-h.space.Budget.External()
 }

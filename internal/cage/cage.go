@@ -239,6 +239,15 @@ func Release(b Block, n int) {
 	giveFree(b, n)
 }
 
+// Discard returns pages of a block that is in use to the system. They must not be
+// touched until Reuse, and are clear then. The range is a multiple of the system's
+// page size.
+func Discard(p unsafe.Pointer, n uintptr) { sysDiscard(p, n) }
+
+// Reuse makes discarded pages usable again. It fails when the system refuses
+// memory.
+func Reuse(p unsafe.Pointer, n uintptr) error { return sysReuse(p, n) }
+
 // Owner returns what Acquire was told about b, 0 for a block that is free.
 func Owner(b Block) uint32 {
 	if uint32(b) >= cage.committed.Load() {

@@ -284,7 +284,11 @@ func (w *world) check(live int64) {
 		w.t.Fatalf("%d bytes charged for %d used and %d reserved", all, s.Budget.Used(), credit)
 	}
 	if w.rand.IntN(16) == 0 { // it is slow
-		if n := int64(held(s)) * cage.BlockSize; n != s.committed.Load() {
+		var gone int64
+		for _, p := range s.large.pages {
+			gone += p.goneBytes()
+		}
+		if n := int64(held(s))*cage.BlockSize - gone; n != s.committed.Load() {
 			w.t.Fatalf("%d bytes committed, and the cage knows of %d", s.committed.Load(), n)
 		}
 	}

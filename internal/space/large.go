@@ -1,6 +1,8 @@
 package space
 
 import (
+	"math/bits"
+	"os"
 	"slices"
 	"unsafe"
 
@@ -32,6 +34,48 @@ type largeObjects struct {
 type pageSet struct {
 	taken uint8 // a bit for each page that an object occupies
 	dirty uint8 // a bit for each page that is not clear
+	gone  uint8 // a bit for each page that was returned to the system
+}
+
+// goneBytes is how much of the block does not count as committed.
+func (p pageSet) goneBytes() int64 { return int64(bits.OnesCount8(p.gone)) * PageSize }
+
+// together is how many pages make one of the system's, or it is more than a block
+// has: then no page is returned but with its block.
+var together = max(1, uintptr(os.Getpagesize())/PageSize)
+
+// trim returns the free pages of shared blocks to the system.
+func (l *largeObjects) trim() (bytes int64) {
+	for b, p := range l.pages {
+		before := p.goneBytes()
+		for i := uintptr(0); i+together <= pagesPerBlock; i += together {
+			mask := uint8(1<<together-1) << i
+			if (p.taken|p.gone)&mask == 0 {
+				cage.Discard(unsafe.Add(b.Address(), i*PageSize), together*PageSize)
+				p.gone |= mask
+				p.dirty &^= mask
+			}
+		}
+		bytes += p.goneBytes() - before
+		l.pages[b] = p
+	}
+	return bytes
+}
+
+// reuse takes pages back that were returned, as far as they are in mask, and
+// reports whether the system let it.
+func (p *pageSet) reuse(b cage.Block, mask uint8) bool {
+	for i := uintptr(0); i+together <= pagesPerBlock; i += together {
+		group := uint8(1<<together-1) << i
+		if p.gone&group&mask == 0 {
+			continue
+		}
+		if cage.Reuse(unsafe.Add(b.Address(), i*PageSize), together*PageSize) != nil {
+			return false
+		}
+		p.gone &^= group
+	}
+	return true
 }
 
 type largeObject struct {
@@ -81,7 +125,9 @@ func (s *Space) AllocLarge(b *Buffer, bytes uintptr, slots bool) (uintptr, error
 func (s *Space) placeLarge(n uintptr) (at uintptr, dirty bool, err error) {
 	l := &s.large
 	if n < pagesPerBlock {
-		if at, dirty, ok := l.fit(n); ok {
+		at, dirty, back, ok := l.fit(n)
+		s.addCommitted(back)
+		if ok {
 			return at, dirty, nil
 		}
 	}
@@ -108,8 +154,9 @@ func (s *Space) placeLarge(n uintptr) (at uintptr, dirty bool, err error) {
 }
 
 // fit finds n neighbouring free pages in a shared block. It looks at a bounded
-// number of blocks, the latest first.
-func (l *largeObjects) fit(n uintptr) (at uintptr, dirty, ok bool) {
+// number of blocks, the latest first. Back is how many bytes were taken from the
+// system again.
+func (l *largeObjects) fit(n uintptr) (at uintptr, dirty bool, back int64, ok bool) {
 	const lookAt = 64
 	for i := len(l.partial) - 1; i >= max(0, len(l.partial)-lookAt); i-- {
 		b := l.partial[i]
@@ -119,6 +166,11 @@ func (l *largeObjects) fit(n uintptr) (at uintptr, dirty, ok bool) {
 			if p.taken&mask != 0 {
 				continue
 			}
+			before := p.goneBytes()
+			if !p.reuse(b, mask) {
+				l.pages[b] = p
+				return 0, false, before - p.goneBytes(), false
+			}
 			dirty = p.dirty&mask != 0
 			p.taken |= mask
 			p.dirty |= mask
@@ -126,10 +178,10 @@ func (l *largeObjects) fit(n uintptr) (at uintptr, dirty, ok bool) {
 			if p.taken == 0xff {
 				l.partial = slices.Delete(l.partial, i, i+1)
 			}
-			return uintptr(b)<<(cage.BlockShift-cage.UnitShift) + first*unitsPerPage, dirty, true
+			return uintptr(b)<<(cage.BlockShift-cage.UnitShift) + first*unitsPerPage, dirty, before - p.goneBytes(), true
 		}
 	}
-	return 0, false, false
+	return 0, false, 0, false
 }
 
 // sweepLarge frees the large objects that are new and not alive, and returns the
@@ -166,11 +218,11 @@ func (s *Space) sweepLarge(alive func(at uintptr) bool) (live int64) {
 func (l *largeObjects) poison(with byte) {
 	for b, p := range l.pages {
 		for i := range pagesPerBlock {
-			if p.taken>>i&1 == 0 {
+			if (p.taken|p.gone)>>i&1 == 0 {
 				fill(unsafe.Add(b.Address(), i*PageSize), PageSize, with)
 			}
 		}
-		p.dirty = 0xff
+		p.dirty = ^p.gone
 		l.pages[b] = p
 	}
 }
@@ -181,7 +233,7 @@ func (s *Space) freeLarge(o largeObject) {
 	o.clearMarks()
 	b := cage.BlockOf(cage.At(o.at))
 	whole, tail := int(n/pagesPerBlock), n%pagesPerBlock
-	blocks := whole
+	blocks, gone := whole, int64(0)
 	if tail != 0 {
 		last := b + cage.Block(whole)
 		p := s.large.pages[last]
@@ -190,11 +242,12 @@ func (s *Space) freeLarge(o largeObject) {
 		if p.taken == 0 {
 			delete(s.large.pages, last)
 			blocks++
+			gone = p.goneBytes()
 		}
 	}
 	if blocks > 0 {
 		cage.Release(b, blocks)
-		s.addCommitted(-int64(blocks) * cage.BlockSize)
+		s.addCommitted(gone - int64(blocks)*cage.BlockSize)
 	}
 }
 
@@ -208,8 +261,9 @@ func (s *Space) closeLarge() {
 			blocks = append(blocks, first+cage.Block(i))
 		}
 	}
-	for b := range l.pages {
+	for b, p := range l.pages {
 		blocks = append(blocks, b)
+		s.addCommitted(p.goneBytes())
 	}
 	s.release(blocks)
 	*l = largeObjects{}

@@ -519,6 +519,15 @@ func fill(p unsafe.Pointer, n int, b byte) {
 	}
 }
 
+// TrimAll returns all free memory to the system that can be returned: free blocks,
+// and free pages beside large objects.
+func (s *Space) TrimAll() {
+	s.Trim(0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addCommitted(-s.large.trim())
+}
+
 // Trim returns free blocks to the system until at most keep bytes of them are
 // left.
 func (s *Space) Trim(keep int64) {
