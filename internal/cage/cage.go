@@ -256,6 +256,9 @@ func Owner(b Block) uint32 {
 	return *ownerOf(b)
 }
 
+// Accessible returns the block from which on none was ever handed out.
+func Accessible() Block { return Block(cage.committed.Load()) }
+
 // Free returns how many of the blocks that were ever handed out are free now.
 func Free() int {
 	cage.mu.Lock()

@@ -76,6 +76,7 @@ type graph struct {
 	runs     [][2]cage.Block // first and end
 	next, to uintptr         // units that are free for small objects
 	objects  []object.Word
+	starts   bool // the last trace noted them
 }
 
 func newGraph(t testing.TB, seed uint64) *graph {
@@ -317,8 +318,31 @@ func (g *graph) check(tr *Tracer, want map[object.Word]bool) {
 	}
 }
 
+// checkStarts compares the table of starts with where small objects begin.
+func (g *graph) checkStarts(tr *Tracer, want map[object.Word]bool) {
+	g.t.Helper()
+	starts := map[uintptr]uint64{}
+	for w := range want {
+		if at := uintptr(w) - 1; *object.HeaderOf(cage.At(uintptr(w)))&object.Large == 0 && tr.Starts != nil {
+			starts[at/64] |= 1 << (at % 64)
+		}
+	}
+	for _, r := range g.runs {
+		for b := r[0]; b < r[1]; b++ {
+			for i, got := range b.Starts() {
+				if word := uintptr(b)*uintptr(len(b.Starts())) + uintptr(i); got != starts[word] {
+					g.t.Fatalf("word %d of the starts of block %d is %#x, want %#x", i, b, got, starts[word])
+				}
+			}
+		}
+	}
+}
+
 func (g *graph) clear() {
 	for _, r := range g.runs {
+		for b := r[0]; b < r[1]; b++ {
+			b.ClearStarts()
+		}
 		r[0].ClearMarks(int(r[1] - r[0]))
 	}
 }
@@ -327,12 +351,25 @@ func (g *graph) clear() {
 func (g *graph) run(workers int, roots []object.Word, stack []object.Word) (left []object.Word) {
 	g.t.Helper()
 	g.clear()
-	tr := New(config(workers), stack)
+	c := config(workers)
+	if g.starts = !g.starts; g.starts {
+		c.Starts = cage.Starts
+	}
+	tr := New(c, stack)
 	for _, w := range roots {
 		tr.Push(w)
 	}
 	tr.Run()
-	g.check(tr, reachable(roots))
+	want := reachable(roots)
+	g.check(tr, want)
+	g.checkStarts(tr, want)
+	var bytes int64
+	for w := range want {
+		bytes += int64(object.BytesOf(object.Scans(), *object.HeaderOf(cage.At(uintptr(w)))))
+	}
+	if got := tr.Bytes(); got < bytes || workers == 1 && got != bytes || got > 2*bytes {
+		g.t.Errorf("%d bytes were visited, and %d can be reached", got, bytes)
+	}
 	return tr.Stack()
 }
 

@@ -61,9 +61,34 @@ func Heap(c Config) error {
 			add(*w, fmt.Sprintf("%s %#x", name, f.w))
 		})
 	}
+	if err := c.free(); err != nil {
+		return err
+	}
 	if c.Exact {
 		if live := int64(len(lines))*cage.LineSize + large; live != c.Live {
 			return fmt.Errorf("the collector counted %d bytes live, and %d are: lines are marked that no living object touches", c.Live, live)
+		}
+	}
+	return nil
+}
+
+// free checks the tables for what is free: an object that is allocated where a
+// mark was left would be taken for one that was found already.
+func (c *Config) free() error {
+	for b := cage.Block(1); b < cage.Accessible(); b++ {
+		if cage.Owner(b) != c.Owner {
+			continue
+		}
+		for line := b.Line(); line < b.Line()+cage.LinesPerBlock; line++ {
+			// Lines and Marks have a byte for each line of the cage.
+			if c.Lines && *(*uint8)(unsafe.Add(cage.Lines, line)) == 0 && *(*uint8)(unsafe.Add(cage.Marks, line)) != 0 {
+				return fmt.Errorf("line %#x is free, and has the mark of an object", line)
+			}
+		}
+		for i, s := range b.Starts() {
+			if s != 0 {
+				return fmt.Errorf("in block %#x, word %d of the table of starts is %#x, and no cycle runs", b, i, s)
+			}
 		}
 	}
 	return nil

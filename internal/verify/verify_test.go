@@ -199,6 +199,10 @@ func TestDefects(t *testing.T) {
 			*h.header(h.second) = h.header(h.second).WithMark(6)
 			h.conf.Epoch = 7
 		}, []string{"mark is 6 instead of 7"}},
+		{"a mark where nothing is", func(h *testHeap) {
+			*(*uint8)(unsafe.Add(cage.Marks, h.block.Line()+cage.LinesPerBlock-1)) = 0x80
+		}, []string{"free, and has the mark"}},
+		{"a start", func(h *testHeap) { h.block.Starts()[63] = 1 << 63 }, []string{"word 63 of the table of starts"}},
 		{"a type that is none", func(h *testHeap) {
 			*h.header(h.second) = object.MakeHeader(1<<20-1, 0)
 		}, []string{"no type"}},
