@@ -177,18 +177,23 @@ func (e *evacuation) move(s *space.Evacuation, from []space.BlockInUse) {
 func (e *evacuation) empty(s *space.Evacuation, to *space.Buffer, b cage.Block) {
 	b.ClearMarks(1)
 	for at := range objects(b) {
-		bytes := e.bytes(at)
-		now, ok := s.Alloc(to, bytes>>cage.UnitShift)
+		h := headerAt(at)
+		bytes := object.BytesOf(e.scans, *h)
+		size := h.CopyBytes(bytes)
+		now, ok := uintptr(0), false
+		if size <= space.MaxSmall {
+			now, ok = s.Alloc(to, size>>cage.UnitShift)
+		}
 		if !ok {
 			e.mark(at, bytes)
 			continue
 		}
 		// Both lie in blocks of this heap, and apart from each other.
-		copy(unsafe.Slice((*byte)(cage.At(now)), bytes), unsafe.Slice((*byte)(cage.At(at)), bytes))
-		e.mark(now, bytes)
+		object.Move(cage.At(now), cage.At(at), object.Word(at+1), *h, bytes)
+		e.mark(now, size)
 		setStart(now)
 		clearStart(at)
-		*headerAt(at) = object.Forward(object.Word(now + 1))
+		*h = object.Forward(object.Word(now + 1))
 	}
 }
 
@@ -237,55 +242,58 @@ func (e *evacuation) now(w object.Word) object.Word {
 
 // updateObject updates all slots of a small object.
 func (e *evacuation) updateObject(at uintptr) {
-	payload := cage.At(at + 1)
 	h := *headerAt(at)
-	s := &e.scans[h.Type()]
-	n := uintptr(1)
-	if s.Mode.Arrays() {
-		n = uintptr(h.Upper())
+	if s := &e.scans[h.Type()]; !s.Leaf() {
+		e.updateSpan(span{cage.At(at + 1), h, s})
 	}
-	e.updateSpan(span{payload, n, s})
 }
 
-// span is a part of an object: so many elements.
+// span is an object, or a part of an array: then the header says how many elements
+// the part has.
 type span struct {
-	at   unsafe.Pointer // in the cage
-	n    uintptr
-	scan *object.Scan
+	at     unsafe.Pointer // in the cage
+	header object.Header
+	scan   *object.Scan
 }
 
-// spanSlots is how many slots of a large array one worker updates at a time.
-const spanSlots = 4096
+// spanWords is how many words of a large array one worker updates at a time.
+const spanWords = 4096
 
-// largeSpans cuts the large objects that have slots into pieces.
+// largeSpans cuts the large objects that have slots into spans.
 func (e *evacuation) largeSpans() (spans []span) {
 	e.space.Large(func(at, _ uintptr) {
 		h := *headerAt(at)
 		s := &e.scans[h.Type()]
-		if s.NumSlot == 0 {
+		if s.Leaf() {
 			return
 		}
-		payload, n := cage.At(at+1), uintptr(1)
+		payload := cage.At(at + 1)
 		if s.Mode.Arrays() {
-			n = uintptr(h.Upper())
+			some := max(spanWords/max(s.Size/object.WordSize, 1), 1)
+			n := h.Upper()
+			for ; n > some; n -= some {
+				spans = append(spans, span{payload, object.MakeHeader(h.Type(), some), s})
+				payload = unsafe.Add(payload, uintptr(some)*uintptr(s.Size))
+			}
+			h = object.MakeHeader(h.Type(), n)
 		}
-		some := max(spanSlots/uintptr(s.NumSlot), 1)
-		for ; n > some; n -= some {
-			spans = append(spans, span{payload, some, s})
-			payload = unsafe.Add(payload, some*uintptr(s.Size))
-		}
-		spans = append(spans, span{payload, n, s})
+		spans = append(spans, span{payload, h, s})
 	})
 	return spans
 }
 
 func (e *evacuation) updateSpan(s span) {
-	// The slots lie inside the object: element below n, offset in the element.
-	offsets := unsafe.Slice((*uint32)(s.scan.Offsets), s.scan.NumSlot)
-	if len(offsets) == 0 {
+	if s.scan.Special != 0 {
+		object.Update(s.scan, s.at, s.header, func(slot *object.Word) { *slot = e.now(*slot) })
 		return
 	}
-	for range s.n {
+	n := uint32(1)
+	if s.scan.Mode.Arrays() {
+		n = s.header.Upper()
+	}
+	// The slots lie inside the object: element below n, offset in the element.
+	offsets := s.scan.StrongOffsets()
+	for range n {
 		for _, off := range offsets {
 			slot := (*object.Word)(unsafe.Add(s.at, off))
 			if now := e.now(*slot); now != *slot {
