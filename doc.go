@@ -195,6 +195,12 @@
 // objects fill a processor's cache; full ones when the [Sizer] says so.
 // [Mutator.Collect] and [Heap.Collect] ask for one now.
 //
+// Where much has died here and there, blocks stay in use in which little lives.
+// When they hold more than two and a half times what lives in them, the next full
+// cycle moves objects together. KindCompact does so in any case, and gives the
+// memory that is free then back to the system at once. It may take about twice the
+// time of a full cycle, and a quarter more memory while it lasts, within the limit.
+//
 // # How much memory
 //
 // A heap that is collected half as often is larger: the [Sizer] decides between
@@ -225,7 +231,6 @@
 // # What is not there yet
 //
 // Weak references, finalizers, objects that hold Go values, a tagged word for the
-// values of dynamic languages, a collector that runs beside the mutators, and one
-// that moves objects to fight fragmentation. All heaps of a process share 32 GiB of
-// addresses.
+// values of dynamic languages, and a collector that runs beside the mutators. All
+// heaps of a process share 32 GiB of addresses.
 package midden

@@ -86,7 +86,7 @@ type Stress struct {
 	EverySafepoint bool // collect at every safepoint
 	Verify         bool // check the heap with an independent trace after every cycle, and panic if it is not sound
 	Poison         bool // overwrite freed memory
-	Move           bool // relocate whatever may move, in every cycle
+	Move           bool // relocate whatever may move, in every cycle but minor ones
 }
 
 // Listener is told of events. Its functions are called by the goroutine that

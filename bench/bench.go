@@ -50,7 +50,7 @@ const maxMutators = 4096
 
 // Workloads returns all workloads, in the order in which they are run.
 func Workloads() []Workload {
-	return []Workload{binaryTrees, gcBench, graph, lru, index}
+	return []Workload{binaryTrees, gcBench, graph, lru, index, fragment}
 }
 
 // Names returns the names of all workloads.

@@ -20,7 +20,7 @@ import (
 // safepoint collects.
 func small(t *testing.T, w Workload) Params {
 	t.Helper()
-	sizes := map[string]int{"binarytrees": 8, "gcbench": 9, "graph": 1200, "lru": 640}
+	sizes := map[string]int{"binarytrees": 8, "gcbench": 9, "graph": 1200, "lru": 640, "fragment": 700}
 	p := Params{Size: sizes[w.Name]}
 	if w.Name == "index" {
 		p.Dir = texts(t)
@@ -190,7 +190,7 @@ func TestPrepare(t *testing.T) {
 
 func TestFindNamesTheChoices(t *testing.T) {
 	_, err := Find("trees")
-	want := `unknown workload "trees"; workloads are binarytrees, gcbench, graph, lru, index`
+	want := `unknown workload "trees"; workloads are binarytrees, gcbench, graph, lru, index, fragment`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

@@ -16,7 +16,7 @@ var collectors = []struct {
 	new  func() collector.Collector
 }{
 	{"immix", func() collector.Collector { return immix.New(nil) }},
-	{"immix-full", func() collector.Collector { return immix.New(&immix.Options{FullOnly: true}) }},
+	{"immix-full", func() collector.Collector { return immix.New(&immix.Options{FullOnly: true, NoMove: true}) }},
 	{"semispace", func() collector.Collector { return semispace.New(nil) }},
 	{"epsilon", func() collector.Collector { return epsilon.New(nil) }},
 }

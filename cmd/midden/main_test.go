@@ -36,7 +36,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		want string
 	}{
 		{"brench", `unknown command "brench"; commands are bench, version, help`},
-		{"bench trees", `unknown workload "trees"; workloads are binarytrees, gcbench, graph, lru, index`},
+		{"bench trees", `unknown workload "trees"; workloads are binarytrees, gcbench, graph, lru, index, fragment`},
 		{"bench --colector immix", "unknown flag: --colector; flags are --heap, --collector, --mutators, --size, --dir, --limit, --runs, --json"},
 		{"bench -x", "unknown shorthand flag: 'x' in -x; flags are --heap"},
 		{"bench --collector g1", `unknown collector "g1" for --collector; collectors are immix, semispace, epsilon`},

@@ -39,6 +39,7 @@ type shelf struct {
 }
 
 func newShelf(t testing.TB, m *midden.Mutator, n int, seed uint64) *shelf {
+	n /= slowness
 	return &shelf{
 		t: t, rand: rand.New(rand.NewPCG(seed, 2)),
 		all:   midden.NewLocal[anys](m, midden.NewArray[midden.AnyField](m, n)),
@@ -170,11 +171,7 @@ func TestCompactPacks(t *testing.T) {
 			t.Run(fmt.Sprint(workers, death), func(t *testing.T) {
 				h, m := open(t, midden.Options{Workers: workers, Stress: midden.Stress{Verify: slowness == 1}})
 				defer m.Scope().Close()
-				n := 2000
-				if slowness > 1 || testing.Short() {
-					n = 700
-				}
-				s := newShelf(t, m, n, uint64(workers))
+				s := newShelf(t, m, 2000, uint64(workers))
 				s.fillAll(m)
 				for round := range 3 {
 					s.thin(m, death)
@@ -508,10 +505,7 @@ func TestDefragmentation(t *testing.T) {
 func TestMoveBesideMutators(t *testing.T) {
 	h, m := open(t, midden.Options{Workers: 2, Stress: midden.Stress{Verify: true, Poison: true}})
 	m.Freeze()
-	rounds := 40
-	if slowness > 1 || testing.Short() {
-		rounds = 10
-	}
+	rounds := 40 / slowness
 	var wg sync.WaitGroup
 	var working atomic.Int32
 	for i := range 3 {
