@@ -277,6 +277,52 @@ func BenchmarkMinorCollection(b *testing.B) {
 	}
 }
 
+// BenchmarkCompaction lets two thirds of a graph die that is linked at random, and
+// compares a full cycle, a compacting one that moves the rest, and a full one after
+// that.
+func BenchmarkCompaction(b *testing.B) {
+	n := *nodeCount
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			var cpus [3]time.Duration
+			var held [3]int64
+			for range b.N {
+				h, m := benchHeap(b, &midden.Options{Workers: workers, Sizer: midden.Fixed(1 << 40)})
+				all := midden.NewHandle(m, midden.NewArray[midden.Field[node]](m, n))
+				makeNodes(m, all, 0, n)
+				places := all.Get(m).Get()
+				for i := 0; i < n; i += 3 {
+					for edge, to := range targets(i, n) {
+						places.At(i).Get().edges[edge].Store(m, places.At(to-to%3).Load())
+					}
+				}
+				for i := range n {
+					if i%3 != 0 {
+						places.At(i).Store(m, midden.Nil[node]())
+					}
+				}
+				for i, k := range []midden.Kind{midden.KindFull, midden.KindCompact, midden.KindFull} {
+					_, cpu := measured(func() {
+						if err := m.Collect(k); err != nil {
+							b.Fatal(err)
+						}
+					})
+					cpus[i] += cpu
+					held[i] = h.Stats().Committed
+				}
+				all.Release()
+			}
+			b.ReportMetric(0, "ns/op")
+			perNode := float64(b.N*n) / 3
+			b.ReportMetric(float64(cpus[0])/perNode, "full-cpu-ns/node")
+			b.ReportMetric(float64(cpus[1])/perNode, "compact-cpu-ns/node")
+			b.ReportMetric(float64(cpus[2])/perNode, "packed-full-cpu-ns/node")
+			b.ReportMetric(float64(cpus[1])/float64(cpus[0]), "compact/full")
+			b.ReportMetric(float64(held[0])/float64(held[1]), "full/compact-bytes")
+		})
+	}
+}
+
 // measured runs f and says how long it took, and how much CPU the process used.
 func measured(f func()) (wall, cpu time.Duration) {
 	start, used := time.Now(), cpuTime()
