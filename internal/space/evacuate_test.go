@@ -14,7 +14,7 @@ func (w *world) evacuate(from []BlockInUse, fresh int, holes bool) (stayed int) 
 	w.t.Helper()
 	s := w.s
 	before := s.InUse()
-	committed := s.committed.Load()
+	committed, charged, claims := s.committed.Load(), s.Budget.used.Load(), s.claims.Load()
 	emptied := map[cage.Block]bool{}
 	for _, f := range from {
 		emptied[f.Block] = true
@@ -45,10 +45,16 @@ func (w *world) evacuate(from []BlockInUse, fresh int, holes bool) (stayed int) 
 			setLine(line, LiveLine|OldLine)
 		}
 	}
+	if now := s.Budget.used.Load(); s.Budget.limit > 0 && now > max(charged, s.Budget.limit) {
+		w.t.Fatalf("%d bytes charged while copying, beyond the limit", now)
+	}
 	if took := (s.committed.Load() - committed) / cage.BlockSize; took > int64(fresh) {
 		w.t.Fatalf("%d blocks were taken from the system, and %d were allowed", took, fresh)
 	}
 	live := e.End()
+	if s.claims.Load() != claims {
+		w.t.Fatal("copies count as claimed by mutators")
+	}
 	s.SetThreshold(1 << 40)
 	w.check(live)
 	return stayed
