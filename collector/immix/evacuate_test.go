@@ -427,8 +427,8 @@ func TestCompactAtTheLimit(t *testing.T) {
 func TestCompactInRounds(t *testing.T) {
 	const limit = 4 << 20
 	type small struct {
-		id   int64
-		next midden.Field[small]
+		id int64
+		_  midden.Field[small]
 	}
 	h, m := open(t, midden.Options{Limit: limit, Stress: checked})
 	defer m.Scope().Close()
