@@ -217,6 +217,25 @@ func TestLimitFits(t *testing.T) {
 	})
 }
 
+// Asking for more than there is, again and again, gets half of the time too, and
+// disturbs nobody who asks for less.
+func TestLimitReserveInVain(t *testing.T) {
+	c := tight(t, immix.New(&immix.Options{FullOnly: true}), 4*mib)
+	start, before := c.now, c.cycling
+	for c.now-start < 10*time.Second {
+		if err := c.m.Reserve(6 * mib); !errors.Is(err, midden.ErrLimit) {
+			t.Fatalf("Reserve of 6 MiB with 4 free: %v", err)
+		}
+		c.now += time.Millisecond / 10
+	}
+	if share := float64(c.cycling-before) / float64(c.now-start); share > 0.53 || share < 0.3 {
+		t.Errorf("full cycles took %.2f of the time, want about a half", share)
+	}
+	if n, e := c.churn(10_000, 0, allocators["Reserve"]); e != nil {
+		t.Errorf("refused after %d small allocations: %v", n, e)
+	}
+}
+
 // What can be given without a cycle is given while the brake holds, and what
 // AddExternal gives back counts.
 func TestLimitThrashingExternal(t *testing.T) {

@@ -2,6 +2,7 @@ package midden_test
 
 import (
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -140,5 +141,37 @@ func TestNursery(t *testing.T) {
 	}
 	if _, n := c.h.Paced(); n > pacer.StartNursery {
 		t.Errorf("a nursery of %d bytes when nothing survives", n)
+	}
+}
+
+// Each mutator that allocates has a nursery, up to the number of processors.
+func TestNurseryForEach(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	c := newClocked(t, midden.Options{})
+	var others [3]*midden.Mutator
+	for i := range others {
+		others[i] = c.m.NewMutator()
+		defer others[i].Close()
+	}
+	for busy, want := range []int64{1, 2, 2} {
+		type object struct{ _ int64 }
+		midden.New[object](c.m)
+		for _, m := range others {
+			m.Freeze()
+		}
+		for _, m := range others[:busy] {
+			m.Unfreeze()
+			midden.New[object](m)
+			m.Freeze()
+		}
+		if err := c.m.Collect(midden.KindMinor); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range others {
+			m.Unfreeze()
+		}
+		if _, n := c.h.Paced(); n != want*pacer.StartNursery {
+			t.Errorf("%d mutators at work on 2 processors: a nursery of %d bytes, want %d of %d", 1+busy, n, want, pacer.StartNursery)
+		}
 	}
 }

@@ -22,6 +22,7 @@ type benchConfig struct {
 	heap      string
 	params    bench.Params
 	limit     byteSize
+	sizer     sizerFlag
 	runs      int
 	json      bool
 }
@@ -37,6 +38,7 @@ func (c *benchConfig) flags() *pflag.FlagSet {
 	f.IntVar(&c.params.Size, "size", 0, "how much work there is, see above (default: the workload's own)")
 	f.StringVar(&c.params.Dir, "dir", "", "the directory that index reads (default: GOROOT/src)")
 	f.Var(&c.limit, "limit", "hard limit of the midden heap in bytes, or in KiB, MiB, GiB as in 64MiB (default: none)")
+	f.Var(&c.sizer, "sizer", "when the midden heap is collected fully: growby:FACTOR, fixed:BYTES or adaptive:C (default: growby:2)")
 	f.IntVar(&c.runs, "runs", 1, "measure so many times, heaps in turn, and give the run whose wall time is the median")
 	f.BoolVar(&c.json, "json", false, "print one JSON object a line, per workload and heap, instead of a table")
 	return f
@@ -149,7 +151,7 @@ func (c *benchConfig) measure(ctx context.Context, t task, heaps []string, statu
 	for range c.runs {
 		for i, heap := range heaps {
 			status.next(t.workload.Name + " on " + heap)
-			r, err := spawn(ctx, job{t.workload.Name, heap, c.collector, int64(c.limit), t.params})
+			r, err := spawn(ctx, job{t.workload.Name, heap, c.collector, int64(c.limit), c.sizer, t.params})
 			if err != nil {
 				return nil, fmt.Errorf("%s on %s: %w", t.workload.Name, heap, err)
 			}

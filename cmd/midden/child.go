@@ -29,6 +29,7 @@ type job struct {
 	Heap      string
 	Collector string
 	Limit     int64
+	Sizer     sizerFlag
 	Params    bench.Params
 }
 
@@ -80,7 +81,11 @@ func (j job) run() (bench.Result, error) {
 	if err != nil {
 		return bench.Result{}, err
 	}
-	return bench.RunOnMidden(w, j.Params, midden.Options{Collector: c, Limit: j.Limit})
+	sizer, err := j.Sizer.sizer()
+	if err != nil {
+		return bench.Result{}, err
+	}
+	return bench.RunOnMidden(w, j.Params, midden.Options{Collector: c, Limit: j.Limit, Sizer: sizer})
 }
 
 // collectors returns all collectors, the default one first.

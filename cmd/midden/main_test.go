@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +38,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	}{
 		{"brench", `unknown command "brench"; commands are bench, version, help`},
 		{"bench trees", `unknown workload "trees"; workloads are binarytrees, gcbench, graph, lru, index, fragment`},
-		{"bench --colector immix", "unknown flag: --colector; flags are --heap, --collector, --mutators, --size, --dir, --limit, --runs, --json"},
+		{"bench --colector immix", "unknown flag: --colector; flags are --heap, --collector, --mutators, --size, --dir, --limit, --sizer, --runs, --json"},
 		{"bench -x", "unknown shorthand flag: 'x' in -x; flags are --heap"},
 		{"bench --collector g1", `unknown collector "g1" for --collector; collectors are immix, semispace, epsilon`},
 		{"bench --heap c", `unknown heap "c" for --heap; heaps are go, midden, both`},
@@ -48,6 +49,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"bench --mutators 0", "--mutators 0: it must be at least 1"},
 		{"bench --mutators 5000 graph", "mutators 5000: there can be from 1 to 4096"},
 		{"bench --runs 0", "--runs 0: it must be at least 1"},
+		{"bench --sizer growby", `invalid argument "growby" for "--sizer" flag: a sizer is growby:FACTOR, fixed:BYTES or adaptive:C`},
+		{"bench --sizer fixed:much", `invalid argument "fixed:much" for "--sizer" flag: a sizer is`},
+		{"bench --sizer shrinkby:2", `invalid argument "shrinkby:2" for "--sizer" flag: a sizer is`},
+		{"bench --sizer growby:1", `invalid argument "growby:1" for "--sizer" flag: midden: Options.Sizer: GrowBy(1): the factor must be above 1`},
 		{"bench --limit 1TB", `invalid argument "1TB" for "--limit" flag: a size is a positive number of bytes`},
 		{"bench index --dir " + missing, "--dir: open " + missing},
 		{childCommand + " {", "is for midden itself to use"},
@@ -81,6 +86,26 @@ func TestVersion(t *testing.T) {
 	if status != 0 || !regexp.MustCompile(`^midden \S+ go\S+ \w+/\w+\n$`).MatchString(stdout) {
 		t.Errorf("status %d, stdout %q", status, stdout)
 	}
+}
+
+func TestSizer(t *testing.T) {
+	collections := func(sizer string) uint64 {
+		status, stdout, stderr := runMidden(t, "bench", "gcbench", "--json", "--heap", "midden",
+			"--collector", "semispace", "--size", "15", "--sizer", sizer)
+		var r bench.Result
+		if err := json.Unmarshal([]byte(stdout), &r); status != 0 || err != nil {
+			t.Fatalf("--sizer %s: status %d, %v, stderr %q", sizer, status, err, stderr)
+		}
+		return r.Collections
+	}
+	if n := collections("fixed:1GiB"); n != 0 {
+		t.Errorf("--sizer fixed:1GiB: %d collections", n)
+	}
+	few, many := collections("growby:8"), collections("growby:1.1")
+	if few == 0 || few >= many {
+		t.Errorf("%d collections with --sizer growby:8, %d with growby:1.1", few, many)
+	}
+	collections("adaptive:1")
 }
 
 func TestFailureOfAChild(t *testing.T) {
