@@ -157,8 +157,8 @@ func (m *Mutator) reserveFull(bytes int64) error {
 	if !h.demands.Frees || need > cmp.Or(h.o.Limit, int64(cage.Size)) {
 		return h.limitError(bytes, space.ErrLimit)
 	}
-	if h.demands.Generations && h.space.AllocatedSince() >= need {
-		// Most of what is new is garbage, and costs little to find.
+	if h.demands.Generations && h.space.AllocatedSince() >= need-h.space.Budget.Room() {
+		// What is new may be garbage enough, and costs little to look through.
 		if err := m.Collect(KindMinor); err != nil {
 			return err
 		}

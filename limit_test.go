@@ -287,10 +287,25 @@ func TestLimitMinor(t *testing.T) {
 	}
 }
 
+// Reserve looks through what is new before it has everything traced.
+func TestLimitReserveMinor(t *testing.T) {
+	c := tight(t, immix.New(nil), 3*mib)
+	before := c.h.Stats().Full
+	for range 100 {
+		if err := c.m.Reserve(2 * mib); err != nil { // which takes 2.7 of the 3
+			t.Fatal(err)
+		}
+		c.churn(300, 0, allocators["Safepoint"])
+	}
+	if n := c.h.Stats().Full - before; n > 3 {
+		t.Errorf("%d full cycles, and all garbage died young", n)
+	}
+}
+
 // An allocation that is refused has the next safepoint collect, so that a program
 // that drops something and tries again gets its memory.
 func TestLimitRefusalCollects(t *testing.T) {
-	c := newClocked(t, midden.Options{Limit: 16 * mib})
+	c := newClocked(t, midden.Options{Limit: 16 * mib, Sizer: midden.Fixed(1 << 30)})
 	for round := range 20 {
 		if e := refused(func() { midden.NewArray[byte](c.m, 9*mib) }); e != nil {
 			t.Fatalf("round %d: %v", round, e)
