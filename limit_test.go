@@ -305,7 +305,9 @@ func TestLimitReserveMinor(t *testing.T) {
 // An allocation that is refused has the next safepoint collect, so that a program
 // that drops something and tries again gets its memory.
 func TestLimitRefusalCollects(t *testing.T) {
-	c := newClocked(t, midden.Options{Limit: 16 * mib, Sizer: midden.Fixed(1 << 30)})
+	c := newClocked(t, midden.Options{
+		Collector: immix.New(&immix.Options{FullOnly: true}), Limit: 16 * mib, Sizer: midden.Fixed(1 << 30),
+	})
 	for round := range 20 {
 		if e := refused(func() { midden.NewArray[byte](c.m, 9*mib) }); e != nil {
 			t.Fatalf("round %d: %v", round, e)
@@ -411,6 +413,12 @@ func TestShareMemoryLimit(t *testing.T) {
 			t.Fatalf("%d bytes are held after most was dropped", held(a))
 		}
 		limitIs("after one has shrunk", held(a)+held(b))
+		a.drop(chunk)
+		if err := a.m.Collect(midden.KindCompact); err != nil {
+			t.Fatal(err)
+		}
 	})
-	limitIs("with all heaps closed", 0)
+	if now := debug.SetMemoryLimit(-1); now != whole {
+		t.Errorf("with all heaps closed, Go's limit is %d bytes and was %d", now, whole)
+	}
 }
