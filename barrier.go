@@ -29,16 +29,17 @@ func barrier(m *Mutator, slot unsafe.Pointer, w object.Word) {
 }
 
 func panicStoreOutside() {
-	panic("midden: Store to a Field outside the heap: fill a struct for Alloc with FieldOf")
+	panic("midden: Store to a slot outside the heap: fill a struct for Alloc with FieldOf, AnyFieldOf or ValueFieldOf")
 }
 
-// barrierTagged is the barrier for a tagged word.
-func barrierTagged(m *Mutator, slot unsafe.Pointer, word uint64) {
-	off := uintptr(slot) - uintptr(cage.Base)
+// barrierTagged is the barrier for a tagged word that has been stored: what is
+// remembered is the slot, so it may come after.
+func barrierTagged(m *Mutator, f *ValueField) {
+	off := uintptr(unsafe.Pointer(f)) - uintptr(cage.Base)
 	if off >= cage.Size {
 		panicStoreOutside()
 	}
-	if object.HoldsWord(word) && oldToNew(off, object.Word(word)) {
+	if word := f.slot.W; object.HoldsWord(word) && oldToNew(off, object.Word(word)) {
 		m.remembered.add(off | taggedKind)
 	}
 }
@@ -200,8 +201,8 @@ func (m *Mutator) barriers(t *object.Type, p unsafe.Pointer, n int) {
 			barrier(m, unsafe.Pointer(slot), *slot)
 		}
 		for _, off := range t.Tagged {
-			slot := (*uint64)(unsafe.Add(p, off))
-			barrierTagged(m, unsafe.Pointer(slot), *slot)
+			f := (*ValueField)(unsafe.Add(p, off))
+			barrierTagged(m, f)
 		}
 		for _, sw := range t.Schemes {
 			slot := (*uint64)(unsafe.Add(p, sw.Offset))

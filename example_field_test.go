@@ -79,7 +79,7 @@ func ExampleField_Store() {
 	prepared.next.Store(m, n)
 	// Output:
 	// true
-	// midden: Store to a Field outside the heap: fill a struct for Alloc with FieldOf
+	// midden: Store to a slot outside the heap: fill a struct for Alloc with FieldOf, AnyFieldOf or ValueFieldOf
 }
 
 // FieldOf fills a struct that is going to be an object.

@@ -36,6 +36,7 @@ type Heap struct {
 	handles    handles
 	tracers    tracers
 	events     events
+	shapes     shapes
 	stamps     stamps
 }
 
@@ -99,6 +100,7 @@ func (h *Heap) Close() error {
 	}
 	h.stamps.close(h)
 	h.remembered.reset(nil)
+	h.space.ChargeSet(-h.shapes.close())
 	h.space.Close()
 	if h.share != nil {
 		h.share.Leave()

@@ -84,7 +84,7 @@ func Cast[T any](a AnyRef) (Ref[T], bool) {
 	if a.ref.W == 0 {
 		return Ref[T]{}, true
 	}
-	if a.typeID() != describe[T]().desc.ID {
+	if a.typeID() != typeIDFor[T]() {
 		return Ref[T]{}, false
 	}
 	return Ref[T]{stamp: a.stamp, ref: a.ref}, true

@@ -1,6 +1,8 @@
 package midden
 
 import (
+	"unsafe"
+
 	"github.com/midden-gc/midden/internal/invariants"
 	"github.com/midden-gc/midden/internal/object"
 )
@@ -41,5 +43,23 @@ func (v *Visitor) Any(a *AnyRef) {
 	v.visit(&a.ref.W)
 	if invariants.Enabled {
 		a.stamp = v.stampOf(a.ref.W)
+	}
+}
+
+// Value shows *w, and updates it if it is a reference and the object moves.
+func (v *Visitor) Value(w *Value) {
+	if w.IsRef() {
+		// The reference is the lower half, and lies first.
+		v.visit((*object.Word)(unsafe.Pointer(w)))
+		v.restamp(w)
+	}
+}
+
+// Values shows every Value of ws, for example of a stack. What lies beyond the
+// stack's top should not be among them: it would be kept alive, or, worse, be out
+// of date.
+func (v *Visitor) Values(ws []Value) {
+	for i := range ws {
+		v.Value(&ws[i])
 	}
 }

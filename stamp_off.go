@@ -17,7 +17,15 @@ func (stamp) checkHeap(*Mutator, object.Word, func() string)                  {}
 func (r Ref[T]) stamped() Ref[T]                                              { return r }
 func (a AnyRef) stamped() AnyRef                                              { return a }
 
-func (*Visitor) stampOf(object.Word) stamp { return stamp{} }
+func stampOf(object.Word) stamp { return stamp{} }
+
+func stampedValue(w object.Word, _ stamp) Value     { return valueOf(uint64(w)) }
+func (v Value) stamped() Value                      { return v }
+func (v Value) bare() uint64                        { return v.word.W }
+func (v Value) check()                              {}
+func (v Value) checkStore(*Mutator, unsafe.Pointer) {}
+func (v *Visitor) restamp(*Value)                   {}
+func (*Visitor) stampOf(object.Word) stamp          { return stamp{} }
 
 // stamps is what a heap keeps for its stamps.
 type stamps struct{}

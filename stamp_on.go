@@ -131,3 +131,65 @@ func (s stamp) checkStore(m *Mutator, slot unsafe.Pointer, w object.Word, name f
 		panic(fmt.Sprintf("midden: Store of a Ref[%s] to an object of another heap than the mutator's", name()))
 	}
 }
+
+// A Value has room for 16 bits of the epoch, and the heap is that of the block.
+
+// stampedValue returns a reference as a Value.
+func stampedValue(w object.Word, s stamp) Value {
+	if w == 0 {
+		return Value{}
+	}
+	return valueOf(uint64(w) | uint64(uint16(s.epoch))<<halfBit)
+}
+
+// stamped returns v, which comes from an object, with the epoch.
+func (v Value) stamped() Value {
+	if !v.IsRef() {
+		return v
+	}
+	w := object.Word(v.word.W)
+	return stampedValue(w, stampOf(w))
+}
+
+// bare returns v as it lies in an object.
+func (v Value) bare() uint64 {
+	if v.IsRef() {
+		return uint64(uint32(v.word.W))
+	}
+	return v.word.W
+}
+
+// check panics if v is a reference of another time than now.
+func (v Value) check() {
+	if v.IsRef() {
+		v.stamp().check(object.Word(v.word.W), nameOfValue)
+	}
+}
+
+// checkStore panics if v is one, or if a store would make one heap refer into
+// another.
+func (v Value) checkStore(m *Mutator, slot unsafe.Pointer) {
+	if v.IsRef() {
+		v.stamp().checkStore(m, slot, object.Word(v.word.W), nameOfValue)
+	} else {
+		m.check()
+	}
+}
+
+// stamp returns the stamp of the reference in v: the present one if the lower
+// bits of the epoch are the same.
+func (v Value) stamp() stamp {
+	s := stampOf(object.Word(v.word.W))
+	if epoch := uint16(v.word.W >> halfBit); epoch != uint16(s.epoch) {
+		s.epoch -= uint32(uint16(s.epoch) - epoch)
+	}
+	return s
+}
+
+func nameOfValue() string { return "Value" }
+
+// restamp gives *v the epoch after the cycle.
+func (v *Visitor) restamp(u *Value) {
+	w := object.Word(u.word.W)
+	*u = stampedValue(w, v.stampOf(w))
+}

@@ -94,7 +94,6 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 		Starts:  starts,
 		Scans:   object.Scans(),
 		Line:    i.line,
-		Small:   space.MaxSmall,
 		Workers: c.Workers,
 	}, i.stack)
 	push := func(w *object.Word) { t.Push(*w) }

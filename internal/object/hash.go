@@ -12,12 +12,12 @@ import (
 // old place in them. Objects that nobody has hashed pay nothing.
 
 // Tail returns the size of what h's object has behind its payload, in bytes.
-func (h Header) Tail() uintptr { return uintptr(h>>tailShift&1) * tailSize }
+func (h Header) Tail() uintptr { return uintptr(h>>tailShift&1) * TailSize }
 
 // CopyBytes returns the size that a copy of an object of so many bytes has.
 func (h Header) CopyBytes(bytes uintptr) uintptr {
 	if h&(Hashed|HashTail) == Hashed {
-		return bytes + tailSize
+		return bytes + TailSize
 	}
 	return bytes
 }
@@ -46,7 +46,7 @@ func Hash(w Word, payload unsafe.Pointer) (hash uint64, first bool) {
 		case h&HashTail != 0:
 			h = *HeaderOf(payload)
 			bytes := BytesOf(Scans(), h)
-			return mix(*(*uint64)(unsafe.Add(payload, bytes-HeaderSize-tailSize))), false
+			return mix(*(*uint64)(unsafe.Add(payload, bytes-HeaderSize-TailSize))), false
 		case h&Hashed != 0:
 			return mix(uint64(w)), false
 		case atomic.CompareAndSwapUint32(half, flags, flags|uint32(Hashed)):

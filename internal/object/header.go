@@ -24,7 +24,8 @@ const (
 	// HeaderSize is the size of a header in bytes.
 	HeaderSize = 8
 
-	// Large flags an object that lies in pages of its own.
+	// Large flags an object that lies in pages of its own, and never moves. The
+	// flag tells, not the size: a HashTail makes small objects larger.
 	Large Header = 1 << 8
 	// Hashed flags an object whose identity hash somebody has seen.
 	Hashed Header = 1 << 9
@@ -32,7 +33,7 @@ const (
 	// behind the payload, has what the hash is made of.
 	HashTail Header = 1 << 10
 
-	tailSize   = 8
+	TailSize   = 8
 	tailShift  = 10
 	typeShift  = 12
 	typeBits   = 20

@@ -26,9 +26,10 @@ type Type struct {
 	Array  bool
 	Scan   Scan
 
-	Elem reflect.Type // the Go type of the value, or of an element
-	Size uintptr      // of one value or element
-	Name string
+	Elem  reflect.Type // the Go type of the value, or of an element; nil for a shape
+	Shape any          // whose type it is, if it was given at run time
+	Size  uintptr      // of one value or element
+	Name  string
 
 	// Offsets in one value or element, ascending.
 	Slots   []uint32     // strong slots
@@ -42,9 +43,12 @@ func (t *Type) HasSlots() bool { return !t.Scan.Leaf() }
 // MaxElem is the largest size of a type that can be described, in bytes.
 const MaxElem = 1 << 30
 
-var registry struct {
+var registry typeRegistry
+
+type typeRegistry struct {
 	mu    sync.Mutex
 	byKey map[key]*Type
+	free  []TypeID                // given back
 	types atomic.Pointer[[]*Type] // by id; NoType and Forwarded are nil
 	scans atomic.Pointer[[]Scan]  // by id too
 }
@@ -75,18 +79,7 @@ func describe(k key, name string) (*Type, error) {
 	if k.t.Size() > MaxElem {
 		return nil, fmt.Errorf("cannot hold %v: it has %d bytes, more than %d", k.t, k.t.Size(), MaxElem)
 	}
-	if r.byKey == nil {
-		r.byKey = map[key]*Type{}
-		r.types.Store(&[]*Type{nil, nil})
-		r.scans.Store(&[]Scan{{}, {}})
-	}
-	id := TypeID(len(*r.types.Load()))
-	if id >= maxTypes {
-		return nil, fmt.Errorf("cannot hold %v: %d types are known already", k.t, maxTypes-firstType)
-	}
 	t := &Type{
-		Header:  MakeHeader(id, 0),
-		ID:      id,
 		Array:   k.array,
 		Elem:    k.t,
 		Size:    k.t.Size(),
@@ -95,18 +88,74 @@ func describe(k key, name string) (*Type, error) {
 		Tagged:  found.tagged,
 		Schemes: found.schemes,
 	}
-	if !k.array {
+	if err := r.add(t); err != nil {
+		return nil, fmt.Errorf("cannot hold %v: %w", k.t, err)
+	}
+	if r.byKey == nil {
+		r.byKey = map[key]*Type{}
+	}
+	r.byKey[k] = t
+	return t, nil
+}
+
+// ErrTooManyTypes says that all type ids are taken.
+var ErrTooManyTypes = fmt.Errorf("%d types are known already", maxTypes-firstType)
+
+// DescribeShape completes a descriptor that was not made of a Go type: Array,
+// Size, Name, Shape and the lists of slots are given, and must be right.
+func DescribeShape(t *Type) error {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	return registry.add(t)
+}
+
+// Forget gives the ids of shapes back. Nobody may look at an object of one any
+// more.
+func Forget(shapes []*Type) {
+	r := &registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range shapes {
+		(*r.types.Load())[t.ID] = nil
+		r.free = append(r.free, t.ID)
+	}
+}
+
+// add completes t and gives it an id.
+//
+// Readers keep the slices that they loaded, and what they read in them must not
+// change. To append beyond their length does not change it. Nor does putting a
+// shape where another was: readers look for the types of objects, and of that one
+// there are none.
+func (r *typeRegistry) add(t *Type) error {
+	if r.types.Load() == nil {
+		r.types.Store(&[]*Type{nil, nil})
+		r.scans.Store(&[]Scan{{}, {}})
+	}
+	types, scans := *r.types.Load(), *r.scans.Load()
+	n := len(r.free)
+	if n == 0 && len(types) >= maxTypes {
+		return ErrTooManyTypes
+	}
+	t.ID = TypeID(len(types))
+	if n > 0 {
+		t.ID = r.free[n-1]
+	}
+	t.Header = MakeHeader(t.ID, 0)
+	if !t.Array {
 		t.Bytes = HeaderSize + max(roundUp(t.Size), 8)
 	}
 	t.Scan = scanOf(t)
-	r.byKey[k] = t
-	// Readers keep the slices that they loaded, and those must not change under
-	// them; appending beyond their length does not.
-	types := append(*r.types.Load(), t)
+	if n > 0 {
+		r.free = r.free[:n-1]
+		types[t.ID], scans[t.ID] = t, t.Scan
+		return nil
+	}
+	types = append(types, t)
 	r.types.Store(&types)
-	scans := append(*r.scans.Load(), t.Scan)
+	scans = append(scans, t.Scan)
 	r.scans.Store(&scans)
-	return t, nil
+	return nil
 }
 
 func scanOf(t *Type) Scan {

@@ -43,6 +43,16 @@ func (s *Space) ChargeSet(bytes int64) {
 	s.addCommitted(bytes)
 }
 
+// TryChargeSet is ChargeSet for what can be refused: it reports whether the limit
+// leaves room.
+func (s *Space) TryChargeSet(bytes int64) bool {
+	if !s.Budget.charge(bytes) {
+		return false
+	}
+	s.addCommitted(bytes)
+	return true
+}
+
 // charge takes bytes from the budget, or reports that they would pass the limit.
 func (b *Budget) charge(bytes int64) bool {
 	if b.limit == 0 {

@@ -11,6 +11,9 @@ type Copy struct {
 	claims int64 // before: copies are not allocation
 }
 
+// NoteGrowth notes that the copy of an object will be larger by so many bytes.
+func (s *Space) NoteGrowth(bytes int64) { s.growth.Add(bytes) }
+
 // BeginCopy sets the blocks in use aside and makes sure that there is room for
 // what may survive, so that nothing can fail once objects have begun to move.
 // The room may pass the limit until EndCopy.
@@ -19,6 +22,11 @@ func (s *Space) BeginCopy() (*Copy, error) {
 	defer s.mu.Unlock()
 	// Packed in another order, objects may need a third more blocks.
 	used := len(s.used) - len(s.vacant)
+	growth := s.growth.Load()
+	if growth > 0 {
+		// A thousandth because objects that have grown are a little harder to pack.
+		used += used/1000 + int(growth/cage.BlockSize) + 1
+	}
 	for need := used + used/3 + 2; len(s.free) < need; {
 		b, err := cage.Acquire(1, s.owner)
 		if err != nil {
@@ -33,6 +41,7 @@ func (s *Space) BeginCopy() (*Copy, error) {
 		from:   s.takeUsed(),
 		claims: s.claims.Load(),
 	}
+	s.growth.Add(-growth)
 	s.large.old = 0
 	// The next threshold is set when the cycle is over.
 	s.threshold.Store(1<<63 - 1)

@@ -63,6 +63,7 @@ type Space struct {
 	changed   func()       // Options.Committed
 	allocated atomic.Int64 // bytes allocated, ever
 	claims    atomic.Int64 // bytes of free lines and pages claimed, less what was given back
+	growth    atomic.Int64 // bytes by which copies of objects will be larger, at most
 	settled   atomic.Int64 // claims when the last cycle ended
 	threshold atomic.Int64 // when claims passes it, a cycle is wanted
 	committed atomic.Int64 // bytes held from the system

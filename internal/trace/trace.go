@@ -45,8 +45,7 @@ type Config struct {
 	Marks   unsafe.Pointer
 	Starts  unsafe.Pointer // nil: it is not needed
 	Scans   []object.Scan
-	Line    uint8   // what to store in Lines for a line that an object touches
-	Small   uintptr // objects above it that have no slots mark their first line only, bytes
+	Line    uint8 // what to store in Lines for a line that an object touches
 	Workers int
 }
 

@@ -270,7 +270,7 @@ const testLine = 0x81
 func config(workers int) Config {
 	return Config{
 		Base: cage.Base, Lines: cage.Lines, Marks: cage.Marks, Scans: object.Scans(),
-		Line: testLine, Small: space.MaxSmall, Workers: workers,
+		Line: testLine, Workers: workers,
 	}
 }
 

@@ -81,7 +81,6 @@ func (w *worker) drain() {
 		marks = w.t.Marks
 		scans = unsafe.SliceData(w.t.Scans)
 		line  = w.t.Line
-		small = w.t.Small
 		begin = w.t.Starts
 		total = uintptr(0)
 		stack = w.stack
@@ -122,7 +121,7 @@ func (w *worker) drain() {
 		bytes += header.Tail()
 		at := uintptr(r) - 1
 		total += bytes
-		if begin != nil && bytes <= small {
+		if begin != nil && header&object.Large == 0 {
 			start(begin, at, w.t.Workers == 1)
 		}
 		// Every line that the object touches, and no other, is marked.
@@ -130,7 +129,7 @@ func (w *worker) drain() {
 		last := (at + bytes/8 - 1) / unitsPerLine
 		*(*uint8)(unsafe.Add(lines, first)) = line
 		if last != first {
-			if bytes > small && scan.Leaf() {
+			if header&object.Large != 0 && scan.Leaf() {
 				last = first
 			}
 			for l := first + 1; l <= last; l++ {
