@@ -111,8 +111,10 @@ func (a AnyRef) userBits() *uint32 {
 }
 
 // IdentityHash returns a number that stays with the object for as long as it
-// lives, wherever it moves, and differs from those of nearly all others. It is
-// another when the program runs again. The hash of nil is 0.
+// lives, wherever it moves. It is made of where the object lies now: objects that
+// are first asked at one time have different ones, and an object that later comes
+// to lie where another was may have the same. It is not the same when the program
+// runs again. The hash of nil is 0.
 //
 // It costs the object nothing, unless the object is moved afterwards: then 8
 // bytes, once. The mutator must be active.
@@ -129,3 +131,45 @@ func (a AnyRef) IdentityHash(m *Mutator) uint64 {
 	}
 	return hash
 }
+
+// anyObject stands for the type of whatever an AnyRef refers to.
+type anyObject struct{}
+
+func (a AnyRef) typed() Ref[anyObject] { return Ref[anyObject]{stamp: a.stamp, ref: a.ref} }
+func (r Ref[T]) untyped() AnyRef       { return AnyRef{stamp: r.stamp, ref: r.ref} }
+
+// AnyLocal is a Local for an AnyRef.
+type AnyLocal struct {
+	_     object.RootMark
+	local Local[anyObject]
+}
+
+// NewAnyLocal makes a a root in m's innermost scope; without an open one, until m
+// is closed. The mutator must be active.
+func NewAnyLocal(m *Mutator, a AnyRef) AnyLocal {
+	return AnyLocal{local: NewLocal(m, a.typed())}
+}
+
+// Get returns the reference. It panics as Local.Get does.
+func (l AnyLocal) Get() AnyRef { return l.local.Get().untyped() }
+
+// Set makes the root refer to what a refers to.
+func (l AnyLocal) Set(a AnyRef) { l.local.Set(a.typed()) }
+
+// AnyHandle is a Handle for an AnyRef.
+type AnyHandle struct {
+	_      object.RootMark
+	handle *Handle[anyObject]
+}
+
+// NewAnyHandle makes a a root of m's heap. The mutator must be active.
+func NewAnyHandle(m *Mutator, a AnyRef) AnyHandle {
+	return AnyHandle{handle: NewHandle(m, a.typed())}
+}
+
+// Get returns the reference, good until m's next safepoint. It panics as
+// Handle.Get does.
+func (h AnyHandle) Get(m *Mutator) AnyRef { return h.handle.Get(m).untyped() }
+
+// Release ends the handle, as Handle.Release does.
+func (h AnyHandle) Release() { h.handle.Release() }

@@ -65,6 +65,8 @@ var allTests = []struct {
 	{"Slots", slotTests},
 	{"Roots", rootTests},
 	{"Barriers", barrierTests},
+	{"Values", valueTests},
+	{"Dynamic", dynamicTests},
 	{"Sequences", sequenceTests},
 	{"Freeing", freeingTests},
 	{"Handles", handleTests},
