@@ -79,7 +79,7 @@
 //     virtual machine: a function that shows every reference in it. It is given
 //     to [Mutator.AddRoots] or [Heap.AddRoots].
 //
-// Slots. A slot of an object that exists, a Field or an [AnyField], is written
+// Slots. A slot of an object that exists, a Field, an [AnyField] or a [ValueField], is written
 // with Store or its atomic forms, or as part of a whole with [Assign] and [Copy]:
 // they tell the collector. Assigning the struct around it, or Go's copy, would
 // not. Everything else in an object is read and written as usual. A struct that
@@ -118,13 +118,15 @@
 //
 // # What an object may hold
 //
-// Numbers, bools, arrays and structs of these, Field and AnyField. Text and rows
+// Numbers, bools, arrays and structs of these, Field and AnyField; for dynamic
+// languages [ValueField], and [TaggedField] if they have tags of their own. What
+// an object holds can also be said at run time ([Heap.NewShape]). Text and rows
 // of varying length are objects of their own, [String] and [Array], which a
 // Field refers to.
 //
 // Refused are things that Go's collector would have to see: pointers, slices,
 // strings, maps, interfaces, channels and functions. So is what would hide a
-// reference from this one (Ref and AnyRef: use a Field), what is a root itself
+// reference from this one (Ref, AnyRef and Value: use a Field or a ValueField), what is a root itself
 // (Local, Handle, Scope), and Array and String by value. The first use of such a
 // type panics with the path of the field; a package variable makes that the start
 // of the program:
@@ -175,7 +177,7 @@
 // # What it costs
 //
 // An object takes its fields, rounded up to 8 bytes, and a header of 8; a Field
-// takes 4 ([SizeOf], [ArraySize], [StringSize] tell). Up to 8 KiB, objects share
+// takes 4 and a ValueField 8 ([SizeOf], [ArraySize], [StringSize] tell). Up to 8 KiB, objects share
 // blocks of 32 KiB, cut into lines of 128 bytes: a line is free when nothing in
 // it lives. Larger objects have pages of 4 KiB of their own. Limits and
 // [Stats.Used] count blocks and pages.
@@ -230,7 +232,6 @@
 //
 // # What is not there yet
 //
-// Weak references, finalizers, objects that hold Go values, a tagged word for the
-// values of dynamic languages, and a collector that runs beside the mutators. All
-// heaps of a process share 32 GiB of addresses.
+// Weak references, finalizers, objects that hold Go values, and a collector that
+// runs beside the mutators. All heaps of a process share 32 GiB of addresses.
 package midden

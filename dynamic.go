@@ -50,7 +50,10 @@ func (v Value) TypeID() TypeID {
 
 // Cast is the function Cast, without looking the type up.
 func (t *Type[T]) Cast(a AnyRef) (Ref[T], bool) {
-	if id := a.TypeID(); id != 0 && id != t.ID() {
+	if invariants.Enabled {
+		a.stamp.check(a.ref.W, nameOfAny)
+	}
+	if a.ref.W != 0 && a.typeID() != t.info.header.Type() {
 		return Ref[T]{}, false
 	}
 	return Ref[T]{stamp: a.stamp, ref: a.ref}, true

@@ -24,6 +24,32 @@ type node struct {
 
 type cells = midden.Array[midden.Field[node]]
 
+func Values(m *midden.Mutator, a, b midden.Value, f *midden.ValueField) midden.Value {
+	switch {
+	case a.IsInt() && b.IsInt():
+		return midden.IntValue(a.Int() + b.Int())
+	case a.IsFloat() && b.IsFloat():
+		return midden.FloatValue(a.Float() + b.Float())
+	case a.IsNil() || a.IsBool():
+		f.Store(m, midden.BoolValue(!a.IsBool() || !a.Bool()))
+	}
+	if n, ok := a.Number(); ok {
+		return midden.FloatValue(n)
+	}
+	if a.IsRef() && a.TypeID() == 7 {
+		return a.Any().Value()
+	}
+	if a.Kind() == midden.TagKind && a.IsTag(3) {
+		return midden.IntValue(int32(a.Bits()) + int32(a.Tag()))
+	}
+	return f.Load()
+}
+
+func Records(r midden.Record, t *midden.Type[node], a midden.AnyRef) (*midden.ValueField, *midden.AnyField, bool) {
+	x, ok := t.Cast(a)
+	return r.Value(1), r.Ref(2), ok && a.TypeID() == t.ID() && !x.IsNil()
+}
+
 func Probe(m *midden.Mutator, r midden.Ref[node], f *midden.Field[node], a *cells) (sum int64) {
 	m.Safepoint()
 	if r.IsNil() {
@@ -62,6 +88,29 @@ func TestFastPathsAreInlined(t *testing.T) {
 		{"Array.At", `probe.go:.* inlining call to midden\.\(\*Array\[.*\]\)\.At$`},
 		{"Safepoint", `probe.go:.* inlining call to midden\.Safepoint\[.*\]$`},
 		{"bump", `can inline bump$`},
+		{"IntValue", `probe.go:.* inlining call to midden\.IntValue$`},
+		{"FloatValue", `probe.go:.* inlining call to midden\.FloatValue$`},
+		{"BoolValue", `probe.go:.* inlining call to midden\.BoolValue$`},
+		{"Value.IsNil", `probe.go:.* inlining call to midden\.Value\.IsNil$`},
+		{"Value.IsInt", `probe.go:.* inlining call to midden\.Value\.IsInt$`},
+		{"Value.IsFloat", `probe.go:.* inlining call to midden\.Value\.IsFloat$`},
+		{"Value.IsBool", `probe.go:.* inlining call to midden\.Value\.IsBool$`},
+		{"Value.IsTag", `probe.go:.* inlining call to midden\.Value\.IsTag$`},
+		{"Value.IsRef", `probe.go:.* inlining call to midden\.Value\.IsRef$`},
+		{"Value.Kind", `probe.go:.* inlining call to midden\.Value\.Kind$`},
+		{"Value.Int", `probe.go:.* inlining call to midden\.Value\.Int$`},
+		{"Value.Float", `probe.go:.* inlining call to midden\.Value\.Float$`},
+		{"Value.Bool", `probe.go:.* inlining call to midden\.Value\.Bool$`},
+		{"Value.Bits", `probe.go:.* inlining call to midden\.Value\.Bits$`},
+		{"Value.Number", `probe.go:.* inlining call to midden\.Value\.Number$`},
+		{"Value.Any", `probe.go:.* inlining call to midden\.Value\.Any$`},
+		{"Value.TypeID", `probe.go:.* inlining call to midden\.Value\.TypeID$`},
+		{"ValueField.Load", `probe.go:.* inlining call to midden\.\(\*ValueField\)\.Load$`},
+		{"ValueField.Store", `probe.go:.* inlining call to midden\.\(\*ValueField\)\.Store$`},
+		{"AnyRef.TypeID", `probe.go:.* inlining call to midden\.AnyRef\.TypeID$`},
+		{"Type.Cast", `probe.go:.* inlining call to midden\.\(\*Type\[.*\]\)\.Cast$`},
+		{"Record.Value", `probe.go:.* inlining call to midden\.Record\.Value$`},
+		{"Record.Ref", `probe.go:.* inlining call to midden\.Record\.Ref$`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if regexp.MustCompile(`(?m)` + c.pattern).MatchString(out) {

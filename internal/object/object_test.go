@@ -556,3 +556,53 @@ func describeFor[T any](t *testing.T) (single, array *Type) {
 	}
 	return single, array
 }
+
+// More shapes come and go than there are ids; too many at once are refused, and
+// cost nobody else anything.
+func TestShapes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a million shapes")
+	}
+	slots := []uint32{0}
+	kept := &Type{Size: 4, Name: "kept", Slots: slots}
+	if err := DescribeShape(kept); err != nil {
+		t.Fatal(err)
+	}
+	before := len(Scans())
+	var shapes []*Type
+	for {
+		s := &Type{Size: 16, Name: "shape"}
+		if err := DescribeShape(s); err != nil {
+			if err != ErrTooManyTypes || len(shapes) != maxTypes-before {
+				t.Fatalf("after %d shapes: %v", len(shapes), err)
+			}
+			break
+		}
+		shapes = append(shapes, s)
+	}
+	type late struct{ A slot }
+	if _, err := Describe(reflect.TypeFor[late]()); err == nil || !strings.Contains(err.Error(), "cannot hold object.late: 1048574 types are known already") {
+		t.Error(err)
+	}
+	old := shapes[10]
+	Forget(shapes)
+	if ByID(old.ID) != nil || ByID(kept.ID) != kept {
+		t.Error("a shape that was forgotten is still known, or another is not")
+	}
+	array := &Type{Size: 8, Name: "array", Array: true, Tagged: slots}
+	for array.ID != old.ID {
+		*array = Type{Size: 8, Name: "array", Array: true, Tagged: slots}
+		if err := DescribeShape(array); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ByID(old.ID) != array || Scans()[old.ID] != array.Scan || array.Scan.Special != SpecialTagged || array.Bytes != 0 {
+		t.Errorf("the id of a forgotten shape: %+v", array)
+	}
+	if d, err := Describe(reflect.TypeFor[late]()); err != nil || ByID(d.ID) != d {
+		t.Error(err)
+	}
+	if len(Scans()) > maxTypes {
+		t.Error("ids beyond the last")
+	}
+}
