@@ -74,9 +74,9 @@ func ExampleValue_Kind() {
 
 // Values are compared bit by bit with ==, and as numbers by Equal.
 func ExampleValue_Equal() {
-	nan := midden.FloatValue(math.NaN())
-	fmt.Println(midden.IntValue(1) == midden.FloatValue(1), midden.IntValue(1).Equal(midden.FloatValue(1)))
-	fmt.Println(nan == nan, nan.Equal(nan))
+	one, nan, zero := midden.IntValue(1), midden.FloatValue(math.NaN()), midden.FloatValue(0)
+	fmt.Println(one == midden.FloatValue(1), one.Equal(midden.FloatValue(1)))
+	fmt.Println(nan == midden.FloatValue(zero.Float()/zero.Float()), nan.Equal(nan))
 	// Output:
 	// false true
 	// true false

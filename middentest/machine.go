@@ -40,6 +40,7 @@ type machine struct {
 	external int64
 	lastID   int64
 	blobs    int // bytes in blobs so far
+	class    *midden.Shape
 }
 
 // An actor is a mutator and its roots.
@@ -89,6 +90,16 @@ func localOf[T any](m *midden.Mutator, a midden.AnyRef, s *shadow) root {
 	}
 }
 
+func anyLocalOf(m *midden.Mutator, a midden.AnyRef, s *shadow) root {
+	l := midden.NewAnyLocal(m, a)
+	return root{get: func(*midden.Mutator) midden.AnyRef { return l.Get() }, set: l.Set, shape: s.shape, shadow: s}
+}
+
+func anyHandleOf(m *midden.Mutator, a midden.AnyRef, s *shadow) root {
+	h := midden.NewAnyHandle(m, a)
+	return root{get: h.Get, release: h.Release, shape: s.shape, shadow: s}
+}
+
 func handleOf[T any](m *midden.Mutator, a midden.AnyRef, s *shadow) root {
 	r, _ := midden.Cast[T](a)
 	h := midden.NewHandle(m, r)
@@ -102,9 +113,11 @@ func handleOf[T any](m *midden.Mutator, a midden.AnyRef, s *shadow) root {
 var (
 	newLocals = [shapes]func(*midden.Mutator, midden.AnyRef, *shadow) root{
 		localOf[pair], localOf[record], localOf[pairs], localOf[anys], localOf[rows], localOf[midden.String], localOf[blob],
+		localOf[values], localOf[mixedObject], anyLocalOf,
 	}
 	newHandles = [shapes]func(*midden.Mutator, midden.AnyRef, *shadow) root{
 		handleOf[pair], handleOf[record], handleOf[pairs], handleOf[anys], handleOf[rows], handleOf[midden.String], handleOf[blob],
+		handleOf[values], handleOf[mixedObject], anyHandleOf,
 	}
 )
 
@@ -118,6 +131,7 @@ func newMachine(h *midden.Heap, bytes []byte) *machine {
 // operations is every operation of a program, chosen by one byte each.
 var operations = []func(*machine){
 	(*machine).newObject, (*machine).newObject, (*machine).newObject, (*machine).newObject,
+	(*machine).newDynamic, (*machine).newDynamic, (*machine).newDynamic, (*machine).storeNumber, (*machine).hash, (*machine).setBits,
 	(*machine).newArray, (*machine).newArray, (*machine).newText, (*machine).newBlob,
 	(*machine).store, (*machine).store, (*machine).store, (*machine).store,
 	(*machine).storeAtomic, (*machine).assign, (*machine).copy, (*machine).write,
@@ -295,6 +309,133 @@ func (mc *machine) newArray() {
 	}
 }
 
+// number draws a Value that is no reference; for a word of a scheme, an int.
+func (mc *machine) number(int bool) midden.Value {
+	n := mc.next()
+	if int {
+		return midden.IntValue(int32(n))
+	}
+	return number(n)
+}
+
+// newDynamic allocates what may hold numbers and references in the same slots.
+func (mc *machine) newDynamic() {
+	mc.lastID++
+	s := &shadow{id: mc.lastID}
+	how, n := mc.below(4), mc.below(12)
+	if mc.below(16) == 0 {
+		n *= 300
+	}
+	v, word := mc.number(false), mc.number(true)
+	x, sx := mc.pick()
+	var a midden.AnyRef
+	refusal(func() {
+		switch how {
+		case 0:
+			s.shape, s.slots, s.numbers = mixedShape, []*shadow{sx, nil, nil, nil}, []midden.Value{{}, v, {}, word}
+			a = midden.Alloc(mc.now.m, mixedObject{s.id, [3]midden.ValueField{midden.ValueFieldOf(x.Value()), midden.ValueFieldOf(v)},
+				midden.TaggedFieldOf[odd](wordOf(word))}).Any()
+		case 1:
+			if mc.class == nil {
+				mc.class, _ = mc.heap.NewShape(class)
+			}
+			if mc.class == nil {
+				return
+			}
+			s.shape, s.slots, s.numbers = classShape, make([]*shadow, 3), make([]midden.Value, 3)
+			a = mc.class.New(mc.now.m)
+			*midden.Data[int64](mc.class.Record(a), 0) = s.id
+		default:
+			s.shape, s.slots, s.numbers = valuesShape, make([]*shadow, n), make([]midden.Value, n)
+			a = midden.NewArray[midden.ValueField](mc.now.m, n).Any()
+		}
+	})
+	if !a.IsNil() {
+		mc.keep(a, s)
+	}
+}
+
+// storeDynamic stores a reference, or a number in its place, in one of several ways.
+func (mc *machine) storeDynamic(a midden.AnyRef, s *shadow, i, how int, target midden.AnyRef, st *shadow, number midden.Value) {
+	m := mc.now.m
+	ok := true
+	if f := s.value(a, i); f != nil {
+		v := number
+		if st != nil {
+			v = target.Value()
+		}
+		switch how {
+		case 0:
+			f.Store(m, v)
+		case 1:
+			f.StoreAtomic(m, v)
+		case 2:
+			ok = f.CompareAndSwap(m, f.LoadAtomic(), v)
+		case 3:
+			midden.Assign(m, f, midden.ValueFieldOf(v))
+		}
+	} else {
+		f := s.word(a, i)
+		w := wordOf(number)
+		if st != nil {
+			w = oddWord(target)
+		}
+		switch how {
+		case 0:
+			f.Store(m, w)
+		case 1:
+			f.StoreAtomic(m, w)
+		case 2:
+			ok = f.CompareAndSwap(m, f.LoadAtomic(), w)
+		case 3:
+			midden.Assign(m, f, midden.TaggedFieldOf[odd](w))
+		}
+	}
+	if !ok {
+		panic("CompareAndSwap of what is there fails")
+	}
+	s.slots[i], s.numbers[i] = st, number
+}
+
+// storeNumber puts a number where a reference may have been, or a reference where a number was.
+func (mc *machine) storeNumber() {
+	a, s := mc.pickOwn()
+	if s == nil || len(s.slots) == 0 {
+		return
+	}
+	i := mc.below(len(s.slots))
+	if !s.dynamic(i) {
+		return
+	}
+	number := mc.number(s.word(a, i) != nil)
+	mc.storeDynamic(a, s, i, mc.below(4), midden.AnyRef{}, nil, number)
+}
+
+// hash asks for the identity hash of an object, for the first time or again.
+func (mc *machine) hash() {
+	a, s := mc.pickOwn()
+	if s == nil {
+		return
+	}
+	hash := a.IdentityHash(mc.now.m)
+	if s.hash != 0 && s.hash != hash {
+		panic("the identity hash of an object has changed")
+	}
+	s.hash = hash
+}
+
+func (mc *machine) setBits() {
+	a, s := mc.pickOwn()
+	if s == nil {
+		return
+	}
+	switch s.shape {
+	case pairShape, recordShape, mixedShape, classShape:
+		s.bits = uint32(mc.next()+1) << 24
+		a.SetUserBits(s.bits)
+	}
+}
+
 // contents makes n bytes that are not like others.
 func (mc *machine) contents(n int) string {
 	b := make([]byte, n)
@@ -348,6 +489,10 @@ func (mc *machine) store() {
 	if st != nil && !s.takes(i, st.shape) {
 		target, st = midden.AnyRef{}, nil
 	}
+	if s.dynamic(i) {
+		mc.storeDynamic(a, s, i, 0, target, st, midden.Value{})
+		return
+	}
 	f, g := s.slot(a, i)
 	if f != nil {
 		r, _ := midden.Cast[pair](target)
@@ -366,6 +511,10 @@ func (mc *machine) storeAtomic() {
 	i := mc.below(len(s.slots))
 	r, st := mc.pickPair()
 	swap := mc.below(2) == 0
+	if s.dynamic(i) {
+		mc.storeDynamic(a, s, i, 1, r.Any(), st, midden.Value{})
+		return
+	}
 	f, g := s.slot(a, i)
 	ok := true
 	switch {
@@ -422,6 +571,9 @@ func (mc *machine) copy() {
 	case rowsShape:
 		i, j = i&^1, j&^1
 		n = 2 * midden.Copy(mc.now.m, cast[rows](a).Slice()[i/2:], cast[rows](b).Slice()[j/2:])
+	case valuesShape:
+		n = midden.Copy(mc.now.m, cast[values](a).Slice()[i:], cast[values](b).Slice()[j:])
+		copy(s.numbers[i:], from.numbers[j:])
 	default:
 		return
 	}

@@ -12,6 +12,10 @@ type shadow struct {
 	id    int64     // of a pair, and of the header of a record
 	bytes string    // of a text or a blob
 	slots []*shadow // in the order of the shape
+	// What is in those slots that may hold a number, and do: nil for shapes that have none.
+	numbers []midden.Value
+	hash    uint64 // the identity hash, if somebody has asked for it
+	bits    uint32 // user bits, of what is no array
 	// shared objects belong to several machines at once, which read them only.
 	shared bool
 }
@@ -27,6 +31,9 @@ const (
 	rowsShape                // an array of structs with slots
 	textShape                // a string
 	blobShape                // an array without slots
+	valuesShape              // an array of Values
+	mixedShape               // a struct with Values and a word of a scheme
+	classShape               // a shape of run time, with a reference, Values, and a number
 	shapes
 )
 
@@ -46,11 +53,51 @@ type (
 		Rows [3]row
 		Last midden.AnyField
 	}
-	pairs = midden.Array[midden.Field[pair]]
-	anys  = midden.Array[midden.AnyField]
-	rows  = midden.Array[row]
-	blob  = midden.Array[byte]
+	pairs       = midden.Array[midden.Field[pair]]
+	anys        = midden.Array[midden.AnyField]
+	rows        = midden.Array[row]
+	blob        = midden.Array[byte]
+	mixedObject struct {
+		ID   int64
+		V    [3]midden.ValueField
+		Word midden.TaggedField[odd]
+	}
 )
+
+// class is what a classShape is made with: slot 0 is the reference, 1 and 2 are Values.
+var class = midden.ShapeSpec{Name: "class", Size: 40, Refs: []int{20}, Values: []int{8, 32}}
+
+// value is slot i of an object whose slots hold Values, and nil for others.
+func (s *shadow) value(a midden.AnyRef, i int) *midden.ValueField {
+	switch {
+	case s.shape == valuesShape:
+		return cast[values](a).At(i)
+	case s.shape == mixedShape && i < 3:
+		return &cast[mixedObject](a).V[i]
+	case s.shape == classShape && i > 0:
+		return a.Shape().Record(a).Value(i - 1)
+	}
+	return nil
+}
+
+// word is slot i of an object if that holds a word of a scheme, and nil for others.
+func (s *shadow) word(a midden.AnyRef, i int) *midden.TaggedField[odd] {
+	if s.shape == mixedShape && i == 3 {
+		return &cast[mixedObject](a).Word
+	}
+	return nil
+}
+
+// A number in a word of a scheme is twice the int of the shadow.
+func wordOf(v midden.Value) uint64 {
+	if v.IsNil() {
+		return 0
+	}
+	return uint64(uint32(v.Int())) << 1
+}
+
+// dynamic tells whether slot i may hold a number as well as a reference.
+func (s *shadow) dynamic(i int) bool { return s.numbers != nil && (s.shape != classShape || i > 0) }
 
 // cast is Cast of what must be a T.
 func cast[T any](a midden.AnyRef) *T {
@@ -89,14 +136,28 @@ func (s *shadow) slot(a midden.AnyRef, i int) (*midden.Field[pair], *midden.AnyF
 		return cast[pairs](a).At(i), nil
 	case anysShape:
 		return nil, cast[anys](a).At(i)
+	case classShape:
+		return nil, a.Shape().Record(a).Ref(0)
 	case rowsShape:
 		return ofRow(cast[rows](a).At(i / 2))
 	}
 	panic("no slots")
 }
 
-// load is what slot i of the object refers to.
+// load is what slot i of the object refers to. It panics if there is a number, and should be another.
 func (s *shadow) load(a midden.AnyRef, i int) midden.AnyRef {
+	if s.dynamic(i) {
+		v, w := s.value(a, i), s.word(a, i)
+		switch {
+		case s.slots[i] != nil && v != nil:
+			return v.Load().Any()
+		case s.slots[i] != nil:
+			return midden.RefIn[odd](w.Load())
+		case v != nil && v.Load() != s.numbers[i] || w != nil && w.Load() != wordOf(s.numbers[i]):
+			panic(fmt.Sprintf("slot %d of a %s is not %v", i, a.TypeName(), s.numbers[i]))
+		}
+		return midden.AnyRef{}
+	}
 	f, g := s.slot(a, i)
 	if f != nil {
 		return f.Load().Any()
@@ -130,6 +191,12 @@ func (s *shadow) cost() int64 {
 		return midden.ArraySize[midden.AnyField](len(s.slots))
 	case rowsShape:
 		return midden.ArraySize[row](len(s.slots) / 2)
+	case valuesShape:
+		return midden.ArraySize[midden.ValueField](len(s.slots))
+	case mixedShape:
+		return midden.SizeOf[mixedObject]()
+	case classShape:
+		return int64(class.Size + 8)
 	}
 	return midden.ArraySize[byte](len(s.bytes))
 }
@@ -153,6 +220,15 @@ func (s *shadow) checkContents(a midden.AnyRef) {
 		ok = cast[midden.String](a).View() == s.bytes
 	case blobShape:
 		ok = string(cast[blob](a).Slice()) == s.bytes
+	case valuesShape:
+		ok = cast[values](a).Len() == len(s.slots)
+	case mixedShape:
+		ok = cast[mixedObject](a).ID == s.id
+	case classShape:
+		ok = *midden.Data[int64](a.Shape().Record(a), 0) == s.id && a.TypeName() == "class"
+	}
+	if s.bits != 0 {
+		ok = ok && a.UserBits() == s.bits
 	}
 	if !ok {
 		panic(fmt.Sprintf("a %s with ID %d and %d slots, %d bytes has other contents", a.TypeName(), s.id, len(s.slots), len(s.bytes)))

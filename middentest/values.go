@@ -377,7 +377,7 @@ type (
 )
 
 // bigScheme is no Scheme: it has a size.
-type bigScheme struct{ n int }
+type bigScheme struct{ _ int }
 
 func (bigScheme) Ref(uint64) uint32             { return 0 }
 func (bigScheme) WithRef(uint64, uint32) uint64 { return 0 }
