@@ -198,7 +198,7 @@
 // [Mutator.Collect] and [Heap.Collect] ask for one now.
 //
 // Where much has died here and there, blocks stay in use in which little lives.
-// When they hold more than two and a half times what lives in them, the next full
+// When they hold more than three times what lives in them, the next full
 // cycle moves objects together. KindCompact does so in any case, and gives the
 // memory that is free then back to the system at once. It takes two to four times the
 // time of a full cycle, and a quarter more memory while it lasts, within the limit.

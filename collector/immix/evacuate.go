@@ -50,16 +50,17 @@ type goal struct {
 	fill   int  // blocks that are filled less than this are emptied, in units
 	gain   int  // blocks that have to become free for it, as a part of all: one in so many
 	rounds int  // at most
+	grow   bool // new blocks may be taken from the system meanwhile
 	all    bool // the point is to move, not to gain
 }
 
 var (
 	// What opportunity allows: blocks that are less than half full, if an eighth of
-	// all can be had that way.
+	// all can be had that way without taking more memory.
 	defragment = goal{fill: unitsPerBlock / 2, gain: 8, rounds: 1}
 	// KindCompact: whatever is worth it. What is left is full to 7/8 at least, but
 	// for what does not fit the ends of blocks.
-	compact = goal{fill: unitsPerBlock * 7 / 8, gain: 64, rounds: 4}
+	compact = goal{fill: unitsPerBlock * 7 / 8, gain: 64, rounds: 4, grow: true}
 	// Cycle.Move.
 	shake = goal{fill: unitsPerBlock + 1, rounds: 1, all: true}
 )
@@ -123,10 +124,11 @@ func (e *evacuation) choose() (from []space.BlockInUse, fresh int, holes bool) {
 		}
 		hollow += b.hollow()
 	}
-	// The heap does not grow by more than a quarter meanwhile.
-	fresh = len(e.blocks)/4 + 1
-	if e.goal.all {
+	switch {
+	case e.goal.all:
 		fresh = len(e.blocks)*4/3 + 2*e.cycle.Workers
+	case e.goal.grow:
+		fresh = len(e.blocks)/4 + 1
 	}
 	room := e.space.RoomToCopy(fresh) * unitsPerBlock * 7 / 8
 	if holes = units > room; holes {

@@ -136,7 +136,7 @@ func (i *instance) sparse(bytes int64) bool {
 	const much = 1 << 20
 	held := int64(i.space.Blocks()) * cage.BlockSize
 	live := max(0, bytes-i.space.LargeLive())
-	return held > live/2*5 && held-live > much
+	return held > 3*live && held-live > much
 }
 
 // keep keeps the mark stack for the next cycle, unless that would be a sizeable

@@ -131,6 +131,9 @@ func TestEvacuationFillsTheFullest(t *testing.T) {
 	if stayed := w.evacuate(from, 0, false); stayed != 10 {
 		t.Errorf("%d of 10 objects stayed, and there is no free block", stayed)
 	}
+	if stayed := w.evacuate(from, 10, false); stayed != 10 {
+		t.Errorf("%d of 10 objects stayed, and new blocks are beyond the limit", stayed)
+	}
 	if stayed := w.evacuate(from, 0, true); stayed != 0 {
 		t.Errorf("%d of 10 objects stayed, and there are holes", stayed)
 	}
