@@ -3,6 +3,7 @@ package immix_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/midden-gc/midden"
 	"github.com/midden-gc/midden/collector/immix"
 	"github.com/midden-gc/midden/internal/cage"
+	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/space"
 )
 
@@ -460,7 +462,8 @@ func TestCompactInRounds(t *testing.T) {
 	}
 }
 
-// Reserve compacts before it gives up.
+// Reserve compacts before it gives up, also where blocks are not so empty that a full
+// cycle would move anything.
 func TestReserveCompacts(t *testing.T) {
 	const limit = 4 << 20
 	_, m := open(t, midden.Options{Limit: limit})
@@ -473,14 +476,14 @@ func TestReserveCompacts(t *testing.T) {
 		}
 	}
 	for i := range n {
-		if i%8 != 0 {
+		if i%5 > 1 {
 			all.Ptr().At(i).Store(m, nodeRef{})
 		}
 	}
-	if err := m.Reserve(limit / 2); err != nil {
+	if err := m.Reserve(limit / 6); err != nil {
 		t.Error(err)
 	}
-	for i := 0; i < n; i += 8 {
+	for i := 0; i < n; i += 5 {
 		if id := all.Ptr().At(i).Get().ID; id != int64(i) {
 			t.Fatalf("node %d in place of %d", id, i)
 		}
@@ -574,6 +577,44 @@ func TestMoveBesideMutators(t *testing.T) {
 	}
 	wg.Wait()
 	m.Unfreeze()
+}
+
+// What tagged words refer to moves, and they with it: in objects, in arrays, in
+// large ones.
+func TestTaggedWordsAreUpdated(t *testing.T) {
+	type tagged struct {
+		N    int64
+		V, W object.TaggedSlot
+	}
+	_, m := open(t, midden.Options{Workers: 3, Stress: midden.Stress{Verify: true, Poison: true, Move: true}})
+	defer m.Scope().Close()
+	const n = 20_000
+	all := midden.NewLocal(m, midden.NewArray[tagged](m, n))
+	few := midden.NewLocal(m, midden.NewArray[object.TaggedSlot](m, 100))
+	one := midden.NewLocal(m, midden.New[tagged](m))
+	litter(m)
+	word := func(id int64) object.TaggedSlot {
+		p := unsafe.Pointer(newNode(m, id).Get())
+		return object.TaggedSlot{W: uint64((uintptr(p) - uintptr(cage.Base)) / 8)}
+	}
+	idOf := func(w object.TaggedSlot) int64 { return (*node)(cage.At(uintptr(w.W))).ID }
+	for i := 0; i < n; i += 50 {
+		*all.Ptr().At(i) = tagged{V: word(int64(i)), W: object.TaggedSlot{W: math.MaxUint64 - uint64(i)}}
+	}
+	*few.Ptr().At(99) = word(-5)
+	one.Ptr().W = word(-6)
+	for range 3 {
+		collect(t, m, midden.KindFull)
+		litter(m)
+		for i := 0; i < n; i += 50 {
+			if v := all.Ptr().At(i); idOf(v.V) != int64(i) || v.W.W != math.MaxUint64-uint64(i) {
+				t.Fatalf("element %d refers to node %d and has the number %#x", i, idOf(v.V), v.W.W)
+			}
+		}
+		if idOf(*few.Ptr().At(99)) != -5 || idOf(one.Ptr().W) != -6 {
+			t.Fatal("a tagged word refers to something else")
+		}
+	}
 }
 
 // The table of starts is clear when no cycle runs.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -606,6 +607,28 @@ func TestPanicArrives(t *testing.T) {
 					t.Fatal("Run hangs")
 				}
 			})
+		}
+	}
+}
+
+// Workers note starts in the same words at once, and none gets lost.
+func TestStartsOfManyWorkers(t *testing.T) {
+	const words, workers = 1 << 14, 4
+	for range 20 {
+		table := make([]uint64, words)
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				for at := w; at < 64*words; at += workers {
+					start(unsafe.Pointer(unsafe.SliceData(table)), uintptr(at), false)
+				}
+			})
+		}
+		wg.Wait()
+		for i, got := range table {
+			if got != ^uint64(0) {
+				t.Fatalf("word %d is %#x", i, got)
+			}
 		}
 	}
 }
