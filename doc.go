@@ -200,8 +200,8 @@
 // Where much has died here and there, blocks stay in use in which little lives.
 // When they hold more than three times what lives in them, the next full
 // cycle moves objects together. KindCompact does so in any case, and gives the
-// memory that is free then back to the system at once. It takes two to four times the
-// time of a full cycle, and a quarter more memory while it lasts, within the limit.
+// memory that is free then back to the system at once. It takes several times as
+// long as a full cycle, and up to a quarter more memory meanwhile, within the limit.
 //
 // # How much memory
 //
