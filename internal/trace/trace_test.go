@@ -430,6 +430,14 @@ func TestShapes(t *testing.T) {
 			*slots(w)[0], *slots(w)[1] = w, w
 			return w
 		}},
+		{"wide array of Values", func(g *graph) object.Word {
+			_, values := describe[object.TaggedSlot]()
+			a := g.alloc(values, 30_000)
+			for _, s := range slots(a) {
+				*s = g.alloc(pairs, 0)
+			}
+			return a
+		}},
 		{"wide array", func(g *graph) object.Word {
 			a := g.alloc(wordRows, 30_000)
 			for i, s := range slots(a) {
