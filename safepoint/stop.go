@@ -49,6 +49,14 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 	cancelled := ctx.Done()
 	var v vigil
 	defer v.end()
+	watching := false
+	defer func() {
+		if watching {
+			// A listener has panicked. It is told only while p waits.
+			w.mu.Lock()
+			w.withdraw(p)
+		}
+	}()
 	wanted := false
 	for {
 		if p.phase.Load() == phaseWaiting {
@@ -94,7 +102,9 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 				cancelled = nil
 				giveUp = fmt.Errorf("safepoint: the pause was given up: %w", ctx.Err())
 			case ticked:
+				watching = true
 				giveUp = w.watch(&v, p)
+				watching = false
 			}
 		}
 		w.mu.Lock()
