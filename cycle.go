@@ -46,7 +46,7 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		}
 		h.aim()
 		h.note(CycleInfo{Kind: kind, Number: h.cycles, Stop: p.TimeToStop(), Pause: time.Since(start), Err: err})
-		return fmt.Errorf("midden: the cycle was given up: %w", err)
+		return fmt.Errorf("%w: %w", errNoCycle, err)
 	}
 	h.cycles++
 	h.remembered.reset(mutators)

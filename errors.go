@@ -33,6 +33,9 @@ var (
 	ErrPrevented = errors.New("midden: collection is prevented by the mutator that asks for it")
 )
 
+// errNoCycle is what a cycle fails with that has found no memory to begin with.
+var errNoCycle = errors.New("midden: the cycle was given up")
+
 // LimitError says that memory was refused. errors.Is(err, ErrLimit) holds for it.
 type LimitError struct {
 	Limit  int64 // the heap's limit in bytes, or the process's address range if that ran out first

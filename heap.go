@@ -63,6 +63,8 @@ func NewHeap(o *Options) (*Heap, error) {
 	h.space = space.New(space.Options{
 		Owner: h.owner,
 		Limit: c.Limit,
+
+		Refuse: c.Stress.Refuse,
 		// The world does not call back, so this is safe from anywhere.
 		Wanted:    h.wantCycle,
 		Committed: h.shareChanged,

@@ -2,6 +2,7 @@ package midden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -155,7 +156,11 @@ func (m *Mutator) Reserve(bytes int64) error {
 	if m.reserve(bytes) {
 		return nil
 	}
-	return m.reserveFull(bytes)
+	err := m.reserveFull(bytes)
+	if errors.Is(err, errNoCycle) {
+		return m.heap.limitError(bytes, err) // the cycle itself found no memory
+	}
+	return err
 }
 
 func (m *Mutator) reserve(bytes int64) bool {

@@ -87,11 +87,19 @@ type Stress struct {
 	Verify         bool // check the heap with an independent trace after every cycle, and panic if it is not sound
 	Poison         bool // overwrite freed memory
 	Move           bool // relocate whatever may move, in every cycle but minor ones
+
+	// Refuse plays a system that is short of memory. It is called whenever the
+	// heap is about to take so many bytes from the system; an error means that
+	// there are none, and becomes the cause of a *LimitError, or of the failure of
+	// a cycle that needed them. It is called with locks held and must not call into
+	// the heap. Nil refuses nothing.
+	Refuse func(bytes int64) error
 }
 
 // Listener is told of events. Its functions are called by the goroutine that
 // ran the cycle or waited for it, outside the pause and with no lock held; they
-// may use the heap.
+// may use the heap. If one panics so does that goroutine's call, and the heap is
+// unharmed; a pause that the call was waiting for is given up.
 type Listener struct {
 	// Cycle is called after each cycle, in order.
 	Cycle func(CycleInfo)

@@ -7,7 +7,6 @@ type Copy struct {
 	To Buffer // where the survivors go
 
 	space  *Space
-	from   []cage.Block
 	claims int64 // before: copies are not allocation
 }
 
@@ -28,20 +27,19 @@ func (s *Space) BeginCopy() (*Copy, error) {
 		used += used/1000 + int(growth/cage.BlockSize) + 1
 	}
 	for need := used + used/3 + 2; len(s.free) < need; {
-		b, err := cage.Acquire(1, s.owner)
+		b, err := s.acquire(1)
 		if err != nil {
 			return nil, err
 		}
-		s.addCommitted(cage.BlockSize)
 		s.free = append(s.free, b)
 	}
 	c := &Copy{
 		To:     Buffer{quantum: cage.LinesPerBlock, beyond: true},
 		space:  s,
-		from:   s.takeUsed(),
 		claims: s.claims.Load(),
 	}
 	s.growth.Add(-growth)
+	s.aside = s.takeUsed()
 	s.large.old = 0
 	// The next threshold is set when the cycle is over.
 	s.threshold.Store(1<<63 - 1)
@@ -70,7 +68,8 @@ func (c *Copy) EndCopy(alive func(at uintptr) bool) (largeLive int64) {
 	s.claims.Store(c.claims)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.free = append(s.free, c.from...)
-	s.Budget.refund(int64(len(c.from)) * cage.BlockSize)
+	s.free = append(s.free, s.aside...)
+	s.Budget.refund(int64(len(s.aside)) * cage.BlockSize)
+	s.aside = nil
 	return s.sweepLarge(alive)
 }

@@ -138,3 +138,23 @@ func (w *world) copyCycle(lives func(thing) bool) {
 	s.Poison(0xdb, false)
 	w.intact()
 }
+
+// A cycle that fails in the middle, because a tracer panics, leaves blocks set aside. They go with the
+// space.
+func TestCloseInTheMiddleOfACopy(t *testing.T) {
+	w := newWorld(t, 0, 1)
+	b := new(Buffer)
+	w.allocate(b, 100, false)
+	before := cage.Free()
+	held, _ := w.s.Committed()
+	if _, err := w.s.BeginCopy(); err != nil {
+		t.Fatal(err)
+	}
+	w.s.Close()
+	if now, _ := w.s.Committed(); now != 0 {
+		t.Errorf("%d bytes are held after Close", now)
+	}
+	if got := cage.Free() - before; got < int(held/cage.BlockSize) {
+		t.Errorf("%d blocks came back, %d bytes were held", got, held)
+	}
+}

@@ -136,11 +136,10 @@ func (s *Space) placeLarge(n uintptr) (at uintptr, dirty bool, err error) {
 	if tail != 0 {
 		blocks++
 	}
-	b, err := cage.Acquire(blocks, s.owner)
+	b, err := s.acquire(blocks)
 	if err != nil {
 		return 0, false, err
 	}
-	s.addCommitted(int64(blocks) * cage.BlockSize)
 	if tail != 0 {
 		if l.pages == nil {
 			l.pages = map[cage.Block]pageSet{}

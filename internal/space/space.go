@@ -52,6 +52,9 @@ type Options struct {
 	// Committed is called when memory was taken from the system or given back, with
 	// locks held; nil if nobody wants to know.
 	Committed func()
+	// Refuse is called with a lock before so many bytes are taken from the system,
+	// and an error is taken for the system's. Nil refuses nothing.
+	Refuse func(bytes int64) error
 }
 
 // Space is the memory of one heap.
@@ -60,7 +63,8 @@ type Space struct {
 
 	owner     uint32
 	wanted    func()
-	changed   func()       // Options.Committed
+	changed   func() // Options.Committed
+	refuse    func(bytes int64) error
 	allocated atomic.Int64 // bytes allocated, ever
 	claims    atomic.Int64 // bytes of free lines and pages claimed, less what was given back
 	growth    atomic.Int64 // bytes by which copies of objects will be larger, at most
@@ -75,6 +79,7 @@ type Space struct {
 	vacant   []int        // places of used
 	claimed  []int        // places of blocks that were claimed since the last cycle
 	recycled []int        // places of blocks with holes that nobody has claimed
+	aside    []cage.Block // that a copying cycle empties; it may fail in the middle
 	free     []cage.Block // dirty, the last freed on top
 	pieces   []piece      // leftovers of claimed blocks
 	large    largeObjects
@@ -96,7 +101,7 @@ type piece struct {
 
 // New returns an empty space. The cage must have been made.
 func New(o Options) *Space {
-	s := &Space{owner: o.Owner, wanted: o.Wanted, changed: o.Committed}
+	s := &Space{owner: o.Owner, wanted: o.Wanted, changed: o.Committed, refuse: o.Refuse}
 	s.Budget.limit = o.Limit
 	s.threshold.Store(never)
 	return s
@@ -281,11 +286,24 @@ func (s *Space) obtain() (b cage.Block, clean bool, err error) {
 		s.free = s.free[:n-1]
 		return b, false, nil
 	}
-	b, err = cage.Acquire(1, s.owner)
-	if err == nil {
-		s.addCommitted(cage.BlockSize)
-	}
+	b, err = s.acquire(1)
 	return b, true, err
+}
+
+// acquire takes a run of n clean blocks from the cage. All memory that objects
+// lie in comes from here.
+func (s *Space) acquire(n int) (cage.Block, error) {
+	bytes := int64(n) * cage.BlockSize
+	if s.refuse != nil {
+		if err := s.refuse(bytes); err != nil {
+			return 0, err
+		}
+	}
+	b, err := cage.Acquire(n, s.owner)
+	if err == nil {
+		s.addCommitted(bytes)
+	}
+	return b, err
 }
 
 // charge takes bytes from the reserve of b and then from the budget. It returns
@@ -560,8 +578,8 @@ func (s *Space) release(blocks []cage.Block) {
 func (s *Space) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.release(append(s.takeUsed(), s.free...))
-	s.free = nil
+	s.release(slices.Concat(s.takeUsed(), s.aside, s.free))
+	s.aside, s.free = nil, nil
 	s.closeLarge()
 	s.Budget.used.Store(0)
 	s.Budget.external.Store(0)
