@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/midden-gc/midden"
 )
@@ -32,15 +33,18 @@ func (p *program) below(n int) int { return p.next() % n }
 // active, and stays in one goroutine.
 type machine struct {
 	program
-	heap     *midden.Heap
-	actors   []*actor
-	now      *actor // the one whose mutator is active
-	handles  []root
-	tracers  stack // added to the heap
-	external int64
-	lastID   int64
-	blobs    int // bytes in blobs so far
-	class    *midden.Shape
+	heap    *midden.Heap
+	actors  []*actor
+	now     *actor // the one whose mutator is active
+	handles []root
+	tracers stack // added to the heap
+
+	removeTracers func()
+	external      int64
+	lastID        int64
+	solo          bool // one mutator at a time
+	blobs         int  // bytes in blobs so far
+	class         *midden.Shape
 }
 
 // An actor is a mutator and its roots.
@@ -123,7 +127,7 @@ var (
 
 func newMachine(h *midden.Heap, bytes []byte) *machine {
 	mc := &machine{program: program{bytes}, heap: h}
-	h.AddRoots(&mc.tracers)
+	mc.removeTracers = h.AddRoots(&mc.tracers)
 	mc.open(h.NewMutator())
 	return mc
 }
@@ -139,7 +143,7 @@ var operations = []func(*machine){
 	(*machine).newHandle, (*machine).releaseHandle, (*machine).push, (*machine).pop,
 	(*machine).safepoint, (*machine).collect, (*machine).collectOutside, (*machine).prevent,
 	(*machine).switchMutator, (*machine).openMutator, (*machine).closeMutator, (*machine).reserve,
-	(*machine).addExternal, (*machine).litter,
+	(*machine).addExternal, (*machine).litter, (*machine).giveUp, (*machine).userPanics,
 }
 
 // run runs the program to its end.
@@ -151,14 +155,19 @@ func (mc *machine) run() {
 
 // close leaves the heap, with everything that the machine kept.
 func (mc *machine) close() {
+	mc.leave()
+	mc.heap.AddExternal(-mc.external)
+}
+
+// leave drops all roots, and closes the mutators as they are.
+func (mc *machine) leave() {
+	mc.removeTracers()
 	for _, h := range mc.handles {
 		h.release()
 	}
 	for _, a := range mc.actors {
 		a.m.Close()
 	}
-	mc.heap.AddExternal(-mc.external)
-	mc.tracers = stack{}
 }
 
 // check compares everything that the active mutator may look at with the model.
@@ -184,6 +193,15 @@ func (mc *machine) checkAll(m *matcher) {
 		mc.now.m.Unfreeze()
 		mc.check(m)
 		mc.now.m.Freeze()
+	}
+}
+
+// settle gives back what mutators have reserved.
+func (mc *machine) settle() {
+	for _, a := range mc.actors {
+		a.m.Unfreeze()
+		a.m.Safepoint()
+		a.m.Freeze()
 	}
 }
 
@@ -706,6 +724,55 @@ func (mc *machine) collectOutside() {
 	mc.check(newMatcher())
 }
 
+// giveUp wants a collection for a moment only.
+func (mc *machine) giveUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(mc.next())*time.Microsecond)
+	defer cancel()
+	mc.now.m.Blocking(func() {
+		if err := mc.heap.Collect(ctx, midden.KindMinor); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			panic(err)
+		}
+	})
+}
+
+// userPanics lets functions of the user's fail in the middle, after which the mutator is as it was.
+func (mc *machine) userPanics() {
+	r, s := mc.pickPair()
+	defer mc.now.m.Scope().Close()
+	l := midden.NewLocal(mc.now.m, r)
+	fails := func() { panic(userFault) }
+	switch how := mc.below(4); {
+	case how == 0:
+		mustPanic(func() { mc.now.m.Blocking(fails) })
+	case how == 1:
+		mustPanic(func() { mc.now.m.PreventCollection(fails) })
+	case how == 2 && !mc.solo:
+		mustPanic(func() {
+			m := mc.now.m.NewMutator()
+			defer m.Close()
+			m.Scope()
+			midden.NewLocal(m, l.Get())
+			fails()
+		})
+	default:
+		mc.now.m.Blocking(func() { mustPanic(func() { mc.heap.PreventCollection(fails) }) })
+	}
+	newMatcher().match(l.Get().Any(), s)
+	mc.now.m.Safepoint()
+	newMatcher().match(l.Get().Any(), s)
+}
+
+// mustPanic lets f panic with userFault, and nothing else.
+func mustPanic(f func()) {
+	switch p := recovered(f); p {
+	case userFault:
+	case nil:
+		panic("a panic was swallowed")
+	default:
+		panic(p)
+	}
+}
+
 // prevent holds references in variables across what would be a safepoint elsewhere.
 func (mc *machine) prevent() {
 	mc.now.m.PreventCollection(func() {
@@ -729,7 +796,7 @@ func (mc *machine) open(m *midden.Mutator) {
 }
 
 func (mc *machine) openMutator() {
-	if len(mc.actors) >= 5 {
+	if len(mc.actors) >= 5 || mc.solo {
 		return
 	}
 	before := mc.now.m
@@ -758,12 +825,12 @@ func (mc *machine) closeMutator() {
 	}
 	i := mc.below(len(mc.actors))
 	gone := mc.actors[i]
+	mc.actors = append(mc.actors[:i], mc.actors[i+1:]...)
 	if gone == mc.now {
 		gone.m.Close()
 	} else {
 		mc.now.m.Blocking(gone.m.Close)
 	}
-	mc.actors = append(mc.actors[:i], mc.actors[i+1:]...)
 	if gone == mc.now {
 		mc.now = mc.actors[mc.below(len(mc.actors))]
 		mc.now.m.Unfreeze()
@@ -789,6 +856,9 @@ func (mc *machine) reserve() {
 	}
 	for range pieces {
 		if refused := refusal(func() { midden.NewArray[byte](mc.now.m, length) }); refused != nil {
+			if errors.Is(refused, errNoMemory) {
+				return
+			}
 			panic(fmt.Sprintf("Reserve granted %d bytes, and one of %d pieces of %d was refused: %v", n, pieces, length, refused))
 		}
 	}

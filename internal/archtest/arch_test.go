@@ -55,6 +55,7 @@ var testOnly = map[string][]string{
 	".":              {public},
 	"internal/trace": {"internal/cage", "internal/space"},
 	"collector":      {public},
+	"middentest":     {"internal/cage", "internal/object", "internal/space"},
 	"safepoint":      {"safepoint"},
 }
 
