@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// goroutineID returns the id of the calling goroutine, the number that
+// readGoroutineID returns the id of the calling goroutine, the number that
 // stack traces show. It costs microseconds, more on a deep stack.
-func goroutineID() uint64 {
+func readGoroutineID() uint64 {
 	var buf [40]byte
 	g, _ := parseGoroutine(string(buf[:runtime.Stack(buf[:], false)]))
 	return g.id

@@ -10,7 +10,7 @@ import (
 )
 
 // Everything that goroutines share goes through the names in this file: each
-// atomic, lock, wait and wake-up, and the time. Here they are what they seem. With
+// atomic, lock, wait and wake-up, the time, and who they are. Here they are what they seem. With
 // the tag explore, layer_explored.go takes the place of this file, and every use is
 // announced to a scheduler that runs programs in all orders that matter; see
 // internal/explore.
@@ -29,6 +29,8 @@ func bare(a *atomicUint32) *atomic.Uint32 { return a }
 
 func now() time.Time                  { return time.Now() }
 func since(t time.Time) time.Duration { return time.Since(t) }
+
+func goroutineID() uint64 { return readGoroutineID() }
 
 // wait waits until c is closed.
 func wait(c <-chan struct{}) { <-c }

@@ -105,13 +105,15 @@ func (a *atomicPointer[T]) CompareAndSwap(old, p *T) bool {
 func bare(a *atomicUint32) *atomic.Uint32 { return &a.v }
 
 type mutex struct {
-	plain sync.Mutex
-	held  bool // in an exploration
+	plain  sync.Mutex
+	held   bool // in an exploration
+	holder int  // of it: the last one
 }
 
 func (m *mutex) Lock() {
 	if explore.Active() {
 		explore.Lock(&m.held)
+		m.holder = explore.Self()
 		return
 	}
 	m.plain.Lock()
@@ -136,6 +138,13 @@ func now() time.Time {
 }
 
 func since(t time.Time) time.Duration { return now().Sub(t) }
+
+func goroutineID() uint64 {
+	if explore.Active() {
+		return uint64(explore.Self()) + 1
+	}
+	return readGoroutineID()
+}
 
 func wait(c <-chan struct{}) {
 	if explore.Active() {
@@ -168,14 +177,28 @@ func (v *vigil) sleep(a, b <-chan struct{}) awakened {
 			return ticked
 		}
 	}
-	// A tick must not be needed to go on, so there are none.
-	one := explore.Select(address(a), address(b), func() int { return ready(a) + ready(b) }, "sleep")
-	if ready(a) > 0 && one == 0 {
+	// Time hides wake-ups that are lost, so there are no ticks but those that the
+	// program asks for.
+	ticks := func() int {
+		if ticking != nil && ticking(a) {
+			return 1
+		}
+		return 0
+	}
+	way := explore.Select(address(a), address(b), func() int { return ready(a) + ready(b) + ticks() }, "sleep")
+	switch n := ready(a); {
+	case way < n:
 		<-a
 		return first
+	case way < n+ready(b):
+		return second
 	}
-	return second
+	v.tick()
+	return ticked
 }
+
+// ticking says whether time passes now for whoever sleeps at a; nil: never.
+var ticking func(a <-chan struct{}) bool
 
 // ready returns 1 if something can be received, which it leaves where it is.
 func ready(c <-chan struct{}) int {
@@ -195,10 +218,14 @@ func ready(c <-chan struct{}) int {
 
 func address(c <-chan struct{}) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&c)) }
 
-// onLoss leaves it to the program that is explored to lose a context.
+// exploring is set while programs are explored. Cleanups run on goroutines that
+// are no threads of theirs, and so must keep out of the way.
+var exploring atomic.Bool
+
 func onLoss(c *Context, m *member) runtime.Cleanup {
-	if explore.Active() {
-		return runtime.Cleanup{}
-	}
-	return runtime.AddCleanup(c, (*member).isLost, m)
+	return runtime.AddCleanup(c, func(m *member) {
+		if !exploring.Load() {
+			m.isLost()
+		}
+	}, m)
 }

@@ -11,9 +11,9 @@ import (
 // but for the order of their steps.
 type Program struct {
 	Threads []Thread
-	// Check is called in every state that is visited; nil: there is nothing to
-	// check.
-	Check func() error
+	// Check is called in every state that is visited, and may ask which threads
+	// wait; nil: there is nothing to check.
+	Check func(waits func(thread int) bool) error
 	// End is called when all threads have ended.
 	End func() error
 	// State describes the state for a story, in a few words.
@@ -268,9 +268,16 @@ func (x *explorer) check(t *thread) error {
 		return t.failed
 	}
 	if x.program.Check != nil {
-		return x.program.Check()
+		return x.program.Check(x.waits)
 	}
 	return nil
+}
+
+// waits reports whether a thread waits for something other than a lock, which is
+// not there.
+func (x *explorer) waits(thread int) bool {
+	t := x.threads[thread]
+	return !t.done && t.op.ready != nil && t.op.ready() == 0
 }
 
 func (x *explorer) end() error {

@@ -291,7 +291,7 @@ func TestCheckSeesEveryState(t *testing.T) {
 	res := Explore(Options{Preemptions: -1}, func() Program {
 		p := lossy()
 		p.End = nil
-		p.Check = func() error { n++; return nil }
+		p.Check = func(func(int) bool) error { n++; return nil }
 		return p
 	})
 	if res.Failure != nil || n < res.Steps-res.Schedules || n == 0 {

@@ -94,6 +94,9 @@ const (
 // Active reports whether the caller is a thread of a program that is explored.
 func Active() bool { return running != nil }
 
+// Self returns the number of the thread that calls it.
+func Self() int { return running.id }
+
 // Read announces a load of the object.
 func Read(object unsafe.Pointer, what string) { touch(object, read, what) }
 
