@@ -158,6 +158,9 @@ func release(c chan struct{}) {
 	close(c)
 }
 
+func reads(at *chan struct{})  { explore.Read(unsafe.Pointer(at), "read") }
+func writes(at *chan struct{}) { explore.Write(unsafe.Pointer(at), "write") }
+
 func tell(c chan struct{}) {
 	explore.Write(address(c), "wake")
 	select {

@@ -31,7 +31,7 @@ var mutants = []mutant{
 	{"the one who queues last wakes nobody", "I4", "stop.go", "	if own > 0 && w.gate.leave() {\n		w.cur.look()\n	}\n", "	if own > 0 {\n		w.gate.leave()\n	}\n"},
 	{"the next pause is not woken", "I4", "stop.go", "		next.look()\n", ""},
 	{"a served pause is not woken", "I4", "stop.go", "	q.phase.Store(phaseEnded)\n	q.look()\n", "	q.phase.Store(phaseEnded)\n"},
-	{"a place to be woken is made too late", "D3, I3", "stop.go", "		if p.wake == nil {\n			p.wake = make(chan struct{}, 1)\n		}\n		w.mu.Unlock()\n", "		w.mu.Unlock()\n		if p.wake == nil {\n			w.mu.Lock()\n			p.wake = make(chan struct{}, 1)\n			w.mu.Unlock()\n		}\n"},
+	{"a place to be woken is made too late", "D3, I3", "stop.go", "		if p.wake == nil {\n			writes(&p.wake)\n			p.wake = make(chan struct{}, 1)\n		}\n		w.mu.Unlock()\n", "		w.mu.Unlock()\n		if p.wake == nil {\n			w.mu.Lock()\n			p.wake = make(chan struct{}, 1)\n			w.mu.Unlock()\n		}\n"},
 	{"a wake-up that finds a token waits", "I6", "layer_explored.go", "	select {\n	case c <- struct{}{}:\n	default:\n	}\n", "	explore.Wait(address(c), func() bool { return len(c) == 0 }, \"wait for room\")\n	c <- struct{}{}\n"},
 	{"woken, it does not look again", "I3", "stop.go", "		case phase == phaseWaiting && w.gate.held(w.single) == 0:\n", "		case phase == phaseWaiting && (wanted || w.gate.held(w.single) == 0):\n"},
 	{"who finds the gate shut does not look again", "I5", "enter.go", "	if p == nil {\n", "	if p == nil && w.epoch.Load() > 1<<40 {\n"},
@@ -39,7 +39,6 @@ var mutants = []mutant{
 	// The gate.
 	{"to enter does not look at the gate", "D4, I1", "gate.go", "		if v&(shut|barred) != 0 {\n			return false\n		}\n		if g.word", "		if v&barred != 0 {\n			return false\n		}\n		if g.word"},
 	{"to enter is two steps", "I2", "gate.go", "		if g.word.CompareAndSwap(v, v+1) {\n			return true\n		}\n	}\n}\n\n// tryEnterLone", "		g.word.Add(1)\n		return true\n	}\n}\n\n// tryEnterLone"},
-	{"to leave tells of the last one too late", "I2", "gate.go", "return g.word.Add(^uint64(0)) == shut }", "g.word.Add(^uint64(0)); return g.word.Load() == shut }"},
 	{"to leave takes two shares", "I2", "gate.go", "return g.word.Add(^uint64(0)) == shut }", "return g.word.Add(^uint64(1)) == shut }"},
 	{"the gate is shut before the own share is back", "I2", "gate.go", "func (g *gate) close(n uint64, single bool) { g.add(shut-n, single) }", "func (g *gate) close(n uint64, single bool) { g.add(shut, single) }"},
 	{"the gate is not shut", "I1", "gate.go", "func (g *gate) close(n uint64, single bool) { g.add(shut-n, single) }", "func (g *gate) close(n uint64, single bool) { g.add(-n, single) }"},
@@ -49,7 +48,7 @@ var mutants = []mutant{
 	// The phases of a pause.
 	{"a pause begins with shares held", "I1", "stop.go", "		case phase == phaseWaiting && w.gate.held(w.single) == 0:\n", "		case phase == phaseWaiting && w.gate.held(w.single) <= 1:\n"},
 	{"a pause begins out of turn", "I1", "stop.go", "		case phase == phaseWaiting && w.gate.held(w.single) == 0:\n", "		case phase <= phaseWaiting && w.gate.held(w.single) == 0:\n"},
-	{"the world's lock is kept in the pause", "D10, I12", "stop.go", "			w.begin(p)\n			w.mu.Unlock()\n			if !wanted {\n				w.tracePause(\"stop wanted\", p)\n			}\n", "			w.begin(p)\n			defer w.mu.Unlock()\n			if !wanted {\n				w.tracePause(\"stop wanted\", p)\n			}\n			explore.Write(unsafe.Pointer(p), \"collect with the lock\")\n			explore.Wait(unsafe.Pointer(p), func() bool { return !w.mu.held }, \"for the lock\")\n"},
+	{"the collector runs with the lock held", "D10, I12", "stop.go", "		err = f(p)\n", "		w.mu.Lock()\n		err = f(p)\n		w.mu.Unlock()\n"},
 	{"a pause that runs is given up", "I6", "stop.go", "	case phaseWaiting:\n		return w.gate.held(w.single) > 0\n	}\n	return false\n", "	case phaseWaiting:\n		return w.gate.held(w.single) > 0\n	}\n	return true\n"},
 	{"a pause that could begin is given up as it stands", "I14", "stop.go", "		w.finish(p, nil)\n		return\n	}\n	w.queue.take", "		w.cur = nil\n		p.phase.Store(phaseEnded)\n		w.mu.Unlock()\n		return\n	}\n	w.queue.take"},
 	{"a queued pause that is given up stays queued", "I14", "stop.go", "	w.queue.take(func(q *Pause) bool { return q == p })\n", ""},
@@ -97,14 +96,14 @@ var mutants = []mutant{
 	{"to freeze keeps the share", "D4, I7", "context.go", "	m.store(s.to(Frozen))\n	w.leave()\n", "	m.store(s.to(Frozen))\n"},
 	{"to unfreeze takes none", "I1", "context.go", "	if !w.tryEnter() {\n		c.unfreezeSlow(s)\n		return\n	}\n", ""},
 	{"unfrozen in a damaged world", "I11", "context.go", "	if err := w.enterSlow(\"unfreeze it after the pause\"); err != nil {\n		panic(err)\n	}\n", "	_ = w.enterSlow(\"unfreeze it after the pause\")\n"},
-	{"a new context of an active one waits at the gate", "D6", "context.go", "	w.gate.add(1, w.single)\n	n := w.join()\n", "	if err := w.enter(\"\"); err != nil {\n		panic(err)\n	}\n	n := w.join()\n"},
-	{"a new context of an active one has no share", "I2", "context.go", "	w.gate.add(1, w.single)\n	n := w.join()\n", "	n := w.join()\n"},
+	{"a new context of an active one waits at the gate", "D6", "context.go", "	w.gate.add(1, w.single)\n	n := w.join(true)\n", "	if err := w.enter(\"\"); err != nil {\n		panic(err)\n	}\n	n := w.join(true)\n"},
+	{"a new context of an active one has no share", "I2", "context.go", "	w.gate.add(1, w.single)\n	n := w.join(true)\n", "	n := w.join(true)\n"},
 	{"to close a frozen context takes no share", "D5, I8", "context.go", "		switch err := w.borrow(); {\n		case err == nil:\n		case w.Damaged() != nil:\n			borrowed = false // no pause will ever look at the registry\n		default:\n			panic(err)\n		}\n", "		borrowed = false\n"},
 	{"to close a frozen context borrows for good", "I8", "context.go", "	if borrowed || s.plain(Active) {\n", "	if s.plain(Active) {\n"},
 	{"to close keeps the share", "I8", "context.go", "	if borrowed || s.plain(Active) {\n		w.leave()\n	}\n", "	if borrowed {\n		w.leave()\n	}\n"},
 	{"to close leaves before it is off the list", "D11, I8", "context.go", "	w.registry.remove(m)\n	m.store(s.to(Closed))\n	if borrowed || s.plain(Active) {\n		w.leave()\n	}\n", "	if borrowed || s.plain(Active) {\n		w.leave()\n	}\n	w.registry.remove(m)\n	m.store(s.to(Closed))\n"},
 	{"borrowed while a pause runs", "I8", "enter.go", "p.phase.Load() == phaseWaiting && w.damage == nil {", "p.phase.Load() <= phaseRunning && w.damage == nil {"},
-	{"a new context is listed before it has a share", "I8", "context.go", "	if err := w.enter(\"use Context.NewContext, from the active context\"); err != nil {\n		panic(err)\n	}\n	return w.join()\n", "	c := w.join()\n	if err := w.enter(\"use Context.NewContext, from the active context\"); err != nil {\n		panic(err)\n	}\n	return c\n"},
+	{"a new context is listed before it has a share", "I8", "context.go", "	if err := w.enter(\"use Context.NewContext, from the active context\"); err != nil {\n		panic(err)\n	}\n	return w.join(false)\n", "	c := w.join(false)\n	if err := w.enter(\"use Context.NewContext, from the active context\"); err != nil {\n		panic(err)\n	}\n	return c\n"},
 
 	// Prevention.
 	{"to prevent takes no share", "I1", "prevent.go", "	if err := w.enter(\"use Context.Prevent, from the context\"); err != nil {\n		panic(err)\n	}\n", ""},
@@ -181,13 +180,12 @@ func (m mutant) explored(dir string) (how string, err error) {
 	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-tags", "explore", "-overlay", list, "-o", binary).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", out)
 	}
-	out, err := exec.Command(binary, "-test.run", "^TestExplore$", "-test.timeout", "5m").CombinedOutput()
+	out, err := exec.Command(binary, "-test.run", "^TestExplore$", "-test.timeout", "20m").CombinedOutput()
 	if err == nil {
 		return "", errors.New("lives")
 	}
 	for line := range strings.Lines(string(out)) {
-		if _, what, ok := strings.Cut(line, "explore_test.go:"); ok {
-			_, what, _ = strings.Cut(what, ": ")
+		if _, what, ok := strings.Cut(line, "the program "); ok {
 			return strings.TrimSpace(what), nil
 		}
 	}

@@ -111,7 +111,7 @@ func (p *Pause) ended() <-chan struct{} {
 // look makes whoever wants the pause test again what it waits for. The caller
 // holds World.mu, so that it cannot be between test and sleep.
 func (p *Pause) look() {
-	if p.wake == nil {
+	if reads(&p.wake); p.wake == nil {
 		return
 	}
 	tell(p.wake)

@@ -83,6 +83,7 @@ func (w *World) reach(ctx context.Context, p *Pause) (mine bool, err error) {
 			return false, ErrActive
 		}
 		if p.wake == nil {
+			writes(&p.wake)
 			p.wake = make(chan struct{}, 1)
 		}
 		w.mu.Unlock()
