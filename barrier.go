@@ -1,6 +1,7 @@
 package midden
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"unsafe"
@@ -55,6 +56,17 @@ func barrierScheme(m *Mutator, slot unsafe.Pointer, w object.Word, s object.Sche
 	}
 }
 
+// barrierOf is the barrier for a slot of another kind that has a Word.
+func barrierOf(m *Mutator, slot unsafe.Pointer, w object.Word, kind uintptr) {
+	off := uintptr(slot) - uintptr(cage.Base)
+	if off >= cage.Size {
+		panicStoreOutside()
+	}
+	if oldToNew(off, w) {
+		m.remembered.add(off | kind)
+	}
+}
+
 // oldToNew reports whether the slot so far from the base is old and w is not.
 func oldToNew(off uintptr, w object.Word) bool {
 	from := *(*uint8)(unsafe.Add(cage.Lines, off>>cage.LineShift))
@@ -62,15 +74,23 @@ func oldToNew(off uintptr, w object.Word) bool {
 	return from&^to&space.OldLine != 0
 }
 
+// isOld reports whether what lies at p, in the heap, is old.
+func isOld(p unsafe.Pointer) bool {
+	off := uintptr(p) - uintptr(cage.Base)
+	return *(*uint8)(unsafe.Add(cage.Lines, off>>cage.LineShift))&space.OldLine != 0
+}
+
 // What is remembered of a slot is how far it lies from the base of the cage, in
 // bytes, and above that its kind, and the scheme if the kind has one.
 const (
-	strongKind  = 0 << 56
-	taggedKind  = 1 << 56
-	schemeKind  = 2 << 56
-	kindMask    = 0xff << 56
-	schemeShift = 40
-	placeMask   = 1<<schemeShift - 1
+	strongKind    = 0 << 56
+	taggedKind    = 1 << 56
+	schemeKind    = 2 << 56
+	weakKind      = 3 << 56
+	ephemeronKind = 4 << 56 // the slot of the value
+	kindMask      = 0xff << 56
+	schemeShift   = 40
+	placeMask     = 1<<schemeShift - 1
 )
 
 // rememberedSet holds the slots of old objects that one mutator has made to refer
@@ -111,7 +131,8 @@ func (s *rememberedSet) makeRoom() {
 	s.slots = slots
 }
 
-// each calls visit for every slot in the set.
+// each calls visit for every slot in the set that keeps something alive by
+// itself.
 func (s *rememberedSet) each(visit func(*object.Word)) {
 	for _, slot := range s.slots {
 		p := unsafe.Add(cage.Base, slot&placeMask)
@@ -157,10 +178,39 @@ func (ss *rememberedSets) add(s *rememberedSet) {
 	ss.sets = append(ss.sets, s)
 }
 
-// each calls visit for every slot in any set.
+// each calls visit for every slot in any set that keeps something alive by
+// itself.
 func (ss *rememberedSets) each(visit func(*object.Word)) {
 	for _, s := range ss.sets {
 		s.each(visit)
+	}
+}
+
+// weak calls visit for every weak slot in any set.
+func (ss *rememberedSets) weak(visit func(*object.Word)) {
+	for slot := range ss.of(weakKind) {
+		visit((*object.Word)(slot))
+	}
+}
+
+// ephemerons calls visit for every ephemeron whose value is in any set.
+func (ss *rememberedSets) ephemerons(visit func(object.Word)) {
+	for slot := range ss.of(ephemeronKind) {
+		at := uintptr(slot) - unsafe.Offsetof(object.Pair{}.Value) - uintptr(cage.Base)
+		visit(object.Word(at >> cage.UnitShift))
+	}
+}
+
+// of yields the slots of one kind in any set.
+func (ss *rememberedSets) of(kind uint64) iter.Seq[unsafe.Pointer] {
+	return func(yield func(unsafe.Pointer) bool) {
+		for _, s := range ss.sets {
+			for _, slot := range s.slots {
+				if slot&kindMask == kind && !yield(unsafe.Add(cage.Base, slot&placeMask)) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -208,6 +258,13 @@ func (m *Mutator) barriers(t *object.Type, p unsafe.Pointer, n int) {
 			slot := (*uint64)(unsafe.Add(p, sw.Offset))
 			w := object.SchemeByID(sw.Scheme).Ref(*slot)
 			barrierScheme(m, unsafe.Pointer(slot), object.Word(w), sw.Scheme)
+		}
+		for _, off := range t.Weak {
+			slot := (*object.Word)(unsafe.Add(p, off))
+			barrierOf(m, unsafe.Pointer(slot), *slot, weakKind)
+		}
+		for _, off := range t.Externals {
+			m.copiedExternal((*object.ExternalSlot)(unsafe.Add(p, off)))
 		}
 		p = unsafe.Add(p, t.Size)
 	}

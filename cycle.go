@@ -11,6 +11,7 @@ import (
 	"github.com/midden-gc/midden/internal/invariants"
 	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/verify"
+	"github.com/midden-gc/midden/internal/weak"
 	"github.com/midden-gc/midden/safepoint"
 )
 
@@ -37,6 +38,13 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		Roots:   roots,
 
 		Remembered: h.remembered.each,
+		Moved:      h.guardians.Moved,
+		Weak: &weak.Phases{
+			Guardians:  &h.guardians,
+			Externals:  &h.externals,
+			Slots:      h.remembered.weak,
+			Ephemerons: h.remembered.ephemerons,
+		},
 	})
 	if err != nil {
 		// Nothing was collected and nothing is lost: mutators go on, and the
@@ -62,7 +70,10 @@ func (h *Heap) cycle(p *safepoint.Pause) error {
 		h.space.Poison(poison, result.Lines)
 	}
 	if h.o.Stress.Verify || invariants.Enabled {
-		h.verify(roots, result)
+		h.verify(func(visit func(*object.Word)) {
+			roots(visit)
+			h.guardians.Ready(visit)
+		}, result)
 	}
 	committed, _ := h.space.Committed()
 	h.note(CycleInfo{
@@ -139,7 +150,16 @@ func (h *Heap) trim(k Kind) {
 // verify checks the heap with an independent trace. What it finds is a defect of
 // this library or a rule that the program broke; going on would corrupt more.
 func (h *Heap) verify(roots func(func(*object.Word)), r collector.Result) {
-	err := verify.Heap(verify.Config{Owner: h.owner, Roots: roots, Epoch: r.Epoch, Lines: r.Lines, Exact: r.Lines && r.Kind > KindMinor, Live: r.Live})
+	err := verify.Heap(verify.Config{
+		Owner:    h.owner,
+		Roots:    roots,
+		Epoch:    r.Epoch,
+		Lines:    r.Lines,
+		Exact:    r.Lines && r.Kind > KindMinor,
+		Live:     r.Live,
+		Full:     r.Kind > KindMinor && h.demands.Frees,
+		External: h.externals.Has,
+	})
 	if err != nil {
 		panic(fmt.Sprintf("midden: the heap is not sound after cycle %d: %v", h.cycles, err))
 	}

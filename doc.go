@@ -119,10 +119,10 @@
 // # What an object may hold
 //
 // Numbers, bools, arrays and structs of these, Field and AnyField; for dynamic
-// languages [ValueField], and [TaggedField] if they have tags of their own. What
-// an object holds can also be said at run time ([Heap.NewShape]). Text and rows
-// of varying length are objects of their own, [String] and [Array], which a
-// Field refers to.
+// languages [ValueField], and [TaggedField] if they have tags of their own; [Weak],
+// [AnyWeak] and [External]. What an object holds can also be said at run time
+// ([Heap.NewShape]). Text and rows of varying length are objects of their own,
+// [String] and [Array], which a Field refers to, and so is an [Ephemeron].
 //
 // Refused are things that Go's collector would have to see: pointers, slices,
 // strings, maps, interfaces, channels and functions. So is what would hide a
@@ -132,6 +132,19 @@
 // of the program:
 //
 //	var nodeType = midden.TypeFor[node]() // allocates faster, too: nodeType.New(m)
+//
+// # Weak things
+//
+// A [Weak] slot refers to an object and does not keep it alive. An [Ephemeron]
+// keeps a value for as long as a key lives that it does not keep. A [Guardian]
+// delivers objects that nothing else refers to, when the program asks for them:
+// the collector never calls code of the program. An [External] is a slot that
+// holds any Go value.
+//
+// All of that happens in cycles, in one order: first ephemerons, then guardians,
+// which keep what they are going to deliver, then weak slots are cleared of what
+// is dead for good, and externals are let go. So an object that is delivered is
+// seen by weak slots and ephemerons as before. docs/weak.md says more.
 //
 // # What goes wrong, and how it tells you
 //
@@ -232,6 +245,6 @@
 //
 // # What is not there yet
 //
-// Weak references, finalizers, objects that hold Go values, and a collector that
-// runs beside the mutators. All heaps of a process share 32 GiB of addresses.
+// A collector that runs beside the mutators. All heaps of a process share 32 GiB of
+// addresses.
 package midden

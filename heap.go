@@ -10,6 +10,7 @@ import (
 	"github.com/midden-gc/midden/internal/cage"
 	"github.com/midden-gc/midden/internal/golimit"
 	"github.com/midden-gc/midden/internal/space"
+	"github.com/midden-gc/midden/internal/weak"
 	"github.com/midden-gc/midden/safepoint"
 )
 
@@ -34,6 +35,8 @@ type Heap struct {
 
 	remembered rememberedSets
 	handles    handles
+	guardians  weak.Guardians
+	externals  weak.Externals
 	tracers    tracers
 	events     events
 	shapes     shapes
@@ -95,7 +98,9 @@ func (h *Heap) worldListener() *safepoint.Listener {
 
 // Close returns the heap's memory to the system. It fails with ErrMutators while
 // a mutator is open, and changes nothing then; after it has succeeded it does
-// nothing. No Ref into the heap may be used afterwards.
+// nothing. No Ref into the heap may be used afterwards. What guardians have not
+// delivered by then they never deliver (see Guardian.DeliverAll), and the Go
+// values in Externals are let go.
 func (h *Heap) Close() error {
 	if err := h.world.Close(); err != nil {
 		return translate(err)
@@ -103,6 +108,8 @@ func (h *Heap) Close() error {
 	h.stamps.close(h)
 	h.remembered.reset(nil)
 	h.space.ChargeSet(-h.shapes.close())
+	h.guardians.Close()
+	h.externals.Close()
 	h.space.Close()
 	if h.share != nil {
 		h.share.Leave()

@@ -17,6 +17,8 @@ func (stamp) checkHeap(*Mutator, object.Word, func() string)                  {}
 func (r Ref[T]) stamped() Ref[T]                                              { return r }
 func (a AnyRef) stamped() AnyRef                                              { return a }
 
+func (*Mutator) checkOwn(unsafe.Pointer) {}
+
 func stampOf(object.Word) stamp { return stamp{} }
 
 func stampedValue(w object.Word, _ stamp) Value     { return valueOf(uint64(w)) }

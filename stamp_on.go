@@ -124,6 +124,14 @@ func (s stamp) checkHeap(m *Mutator, w object.Word, name func() string) {
 	}
 }
 
+// checkOwn panics if p lies in an object of another heap.
+func (m *Mutator) checkOwn(p unsafe.Pointer) {
+	m.check()
+	if cage.Contains(p) && cage.Owner(cage.BlockOf(p)) != m.heap.owner {
+		panic("midden: an External of another heap than the mutator's")
+	}
+}
+
 // checkStore panics if a store would make one heap refer into another.
 func (s stamp) checkStore(m *Mutator, slot unsafe.Pointer, w object.Word, name func() string) {
 	s.checkHeap(m, w, name)

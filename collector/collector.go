@@ -16,6 +16,7 @@ import (
 
 	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/space"
+	"github.com/midden-gc/midden/internal/weak"
 )
 
 // Kind says how much a cycle collects. A cycle of one kind serves whoever
@@ -101,6 +102,10 @@ type Cycle struct {
 	// than once in a cycle. Now returns where an object is that was at w; what did
 	// not move, and nil, it returns as it is. It must be given objects that live.
 	Moved func(now func(w object.Word) object.Word)
+
+	// Weak are the phases for weak things. A collector that frees runs them when
+	// it has pushed what Roots and Remembered gave, and before it frees anything.
+	Weak *weak.Phases
 }
 
 // Result is what a cycle found.

@@ -101,7 +101,7 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 	if kind == collector.Minor {
 		c.Remembered(push)
 	}
-	t.Run()
+	c.Weak.Run(t, kind == collector.Minor)
 	live := i.space.Sweep(func(at uintptr) bool { return t.Marked(object.Word(at + 1)) })
 	if goal != nil {
 		live = i.evacuate(c, *goal, live)

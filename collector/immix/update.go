@@ -134,6 +134,7 @@ func (u *updater) span(s span) {
 	if s.scan.Special != 0 {
 		// What is visited may be a copy, good for the moment.
 		object.Update(s.scan, s.at, s.header, u.set)
+		object.UpdateWeak(s.scan, s.at, s.header, u.set)
 		return
 	}
 	n := uint32(1)

@@ -52,7 +52,7 @@ func (i *instance) Collect(c *collector.Cycle) (collector.Result, error) {
 	}
 	e := &evacuation{copy: cp, scans: object.Scans(), epoch: i.epoch}
 	c.Roots(e.update)
-	e.drain()
+	c.Weak.Run(e, false)
 	large := cp.EndCopy(func(at uintptr) bool {
 		// A large object begins with its header.
 		return (*object.Header)(cage.At(at)).Mark() == i.epoch
@@ -67,6 +67,10 @@ type evacuation struct {
 	epoch  uint8
 	grey   []object.Word // copied or marked, and not yet scanned
 	copied int64
+
+	fire    []object.Word // keys that were found, by their old places
+	found   []object.Word // ephemerons whose keys were not found
+	holders []object.Word // of weak slots and externals
 }
 
 // drain scans what has been copied until nothing new turns up.
@@ -77,7 +81,11 @@ func (e *evacuation) drain() {
 		e.grey = e.grey[:n-1]
 		payload := cage.At(uintptr(w))
 		h := *object.HeaderOf(payload)
-		object.Update(&e.scans[h.Type()], payload, h, update)
+		s := &e.scans[h.Type()]
+		object.Update(s, payload, h, update)
+		if s.Special != 0 {
+			e.weak(w, s.Special)
+		}
 	}
 }
 
@@ -95,11 +103,16 @@ func (e *evacuation) update(slot *object.Word) {
 		*slot = object.Word(header.Upper())
 	case header.Mark() == e.epoch:
 		// A large object that was found before, or a copy.
-	case header&object.Large != 0:
-		*object.MarkOf(h) = e.epoch
-		e.grey = append(e.grey, w)
 	default:
-		*slot = e.move(w, h, header)
+		if header&object.Key != 0 {
+			e.fire = append(e.fire, w)
+		}
+		if header&object.Large != 0 {
+			*object.MarkOf(h) = e.epoch
+			e.grey = append(e.grey, w)
+		} else {
+			*slot = e.move(w, h, header)
+		}
 	}
 }
 

@@ -32,6 +32,9 @@ const (
 	// HashTail flags an object that was moved after that: a last word of 8 bytes,
 	// behind the payload, has what the hash is made of.
 	HashTail Header = 1 << 10
+	// Key flags an object that is the key of an ephemeron whose value is kept as
+	// soon as the key is found. It is set in the middle of a cycle only.
+	Key Header = 1 << 11
 
 	TailSize   = 8
 	tailShift  = 10

@@ -7,13 +7,15 @@ import (
 )
 
 var (
-	strongSlot = reflect.TypeFor[StrongSlot]()
-	taggedSlot = reflect.TypeFor[TaggedSlot]()
-	schemeSlot = reflect.TypeFor[SchemeSlot]()
-	bareRef    = reflect.TypeFor[BareRef]()
-	bareValue  = reflect.TypeFor[BareValue]()
-	rootMark   = reflect.TypeFor[RootMark]()
-	inlineMark = reflect.TypeFor[InlineMark]()
+	strongSlot   = reflect.TypeFor[StrongSlot]()
+	taggedSlot   = reflect.TypeFor[TaggedSlot]()
+	schemeSlot   = reflect.TypeFor[SchemeSlot]()
+	weakSlot     = reflect.TypeFor[WeakSlot]()
+	externalSlot = reflect.TypeFor[ExternalSlot]()
+	bareRef      = reflect.TypeFor[BareRef]()
+	bareValue    = reflect.TypeFor[BareValue]()
+	rootMark     = reflect.TypeFor[RootMark]()
+	inlineMark   = reflect.TypeFor[InlineMark]()
 )
 
 // maxSlots bounds the list of offsets of one type: a struct of giant arrays of
@@ -22,10 +24,12 @@ const maxSlots = 1 << 16
 
 // layout walks a Go type and collects its slots, with their offsets.
 type layout struct {
-	root    reflect.Type
-	slots   []uint32
-	tagged  []uint32
-	schemes []SchemeWord
+	root      reflect.Type
+	slots     []uint32
+	tagged    []uint32
+	schemes   []SchemeWord
+	weak      []uint32
+	externals []uint32
 }
 
 // findSlots finds the slots in a value of type t, or returns an error that names
@@ -37,7 +41,9 @@ func findSlots(t reflect.Type) (layout, error) {
 }
 
 // count is the number of slots found so far.
-func (l *layout) count() int { return len(l.slots) + len(l.tagged) + len(l.schemes) }
+func (l *layout) count() int {
+	return len(l.slots) + len(l.tagged) + len(l.schemes) + len(l.weak) + len(l.externals)
+}
 
 func (l *layout) walk(t reflect.Type, off uintptr, path string) error {
 	switch t.Kind() {
@@ -60,17 +66,19 @@ func (l *layout) array(t reflect.Type, off uintptr, path string) error {
 		// what the programmer meant to keep here.
 		return (&layout{root: l.root}).walk(t.Elem(), off, path+"[0]")
 	}
-	slots, tagged, schemes, before := len(l.slots), len(l.tagged), len(l.schemes), l.count()
+	before := *l
 	if err := l.walk(t.Elem(), off, path+"[0]"); err != nil {
 		return err
 	}
-	one := l.count() - before
-	if one > (maxSlots-before)/t.Len() {
+	one := l.count() - before.count()
+	if one > (maxSlots-before.count())/t.Len() {
 		return l.refuse(t, path, "which has more than "+strconv.Itoa(maxSlots)+" references: use an Array")
 	}
-	l.slots = repeat(l.slots, slots, t, shift)
-	l.tagged = repeat(l.tagged, tagged, t, shift)
-	l.schemes = repeat(l.schemes, schemes, t, func(s SchemeWord, by uint32) SchemeWord {
+	l.slots = repeat(l.slots, len(before.slots), t, shift)
+	l.tagged = repeat(l.tagged, len(before.tagged), t, shift)
+	l.weak = repeat(l.weak, len(before.weak), t, shift)
+	l.externals = repeat(l.externals, len(before.externals), t, shift)
+	l.schemes = repeat(l.schemes, len(before.schemes), t, func(s SchemeWord, by uint32) SchemeWord {
 		s.Offset += by
 		return s
 	})
@@ -101,6 +109,12 @@ func (l *layout) structure(t reflect.Type, off uintptr, path string) error {
 		return nil
 	case taggedSlot:
 		l.tagged = append(l.tagged, uint32(off))
+		return nil
+	case weakSlot:
+		l.weak = append(l.weak, uint32(off))
+		return nil
+	case externalSlot:
+		l.externals = append(l.externals, uint32(off))
 		return nil
 	}
 	for i := range t.NumField() {

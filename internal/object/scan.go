@@ -41,6 +41,12 @@ type Special uint8
 const (
 	// SpecialTagged objects have tagged words.
 	SpecialTagged Special = 1 << 0
+	// SpecialWeak objects have weak slots.
+	SpecialWeak Special = 1 << 1
+	// SpecialExternal objects have slots of externals.
+	SpecialExternal Special = 1 << 2
+	// SpecialEphemeron objects are a Pair.
+	SpecialEphemeron Special = 1 << 3
 	// SpecialScheme objects have words of an embedder's scheme.
 	SpecialScheme Special = 1 << 4
 )
@@ -88,6 +94,19 @@ func Update(s *Scan, payload unsafe.Pointer, h Header, visit func(*Word)) {
 		for i := range n {
 			VisitScheme(scheme, (*uint64)(unsafe.Add(payload, i*size+uintptr(sw.Offset))), visit)
 		}
+	}
+}
+
+// UpdateWeak visits what Update does not, because it keeps nothing alive by
+// itself: weak slots, and the two words of an ephemeron.
+func UpdateWeak(s *Scan, payload unsafe.Pointer, h Header, visit func(*Word)) {
+	if s.Special&SpecialWeak != 0 {
+		EachWeak(payload, h, visit)
+	}
+	if s.Special&SpecialEphemeron != 0 {
+		p := PairAt(payload)
+		visit(&p.Key)
+		visit(&p.Value)
 	}
 }
 

@@ -33,3 +33,31 @@ func Each(payload unsafe.Pointer, h Header, visit func(*Word)) {
 		}
 	}
 }
+
+// EachWeak calls visit for every weak slot of an object.
+func EachWeak(payload unsafe.Pointer, h Header, visit func(*Word)) {
+	t := ByID(h.Type())
+	t.each(payload, h, t.Weak, func(p unsafe.Pointer) { visit((*Word)(p)) })
+}
+
+// EachExternal calls visit for every slot of an external of an object.
+func EachExternal(payload unsafe.Pointer, h Header, visit func(*ExternalSlot)) {
+	t := ByID(h.Type())
+	t.each(payload, h, t.Externals, func(p unsafe.Pointer) { visit((*ExternalSlot)(p)) })
+}
+
+// each calls visit for the given offsets in the object, or in each element.
+func (t *Type) each(payload unsafe.Pointer, h Header, offsets []uint32, visit func(unsafe.Pointer)) {
+	if len(offsets) == 0 {
+		return
+	}
+	n := uint32(1)
+	if t.Array {
+		n = h.Upper()
+	}
+	for i := range n {
+		for _, off := range offsets {
+			visit(unsafe.Add(payload, uintptr(i)*t.Size+uintptr(off)))
+		}
+	}
+}

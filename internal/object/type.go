@@ -24,6 +24,7 @@ type Type struct {
 	Bytes  uintptr // size of an object with its header and rounding; 0 for arrays
 	ID     TypeID
 	Array  bool
+	Pair   bool // they are ephemerons
 	Scan   Scan
 
 	Elem  reflect.Type // the Go type of the value, or of an element; nil for a shape
@@ -32,9 +33,11 @@ type Type struct {
 	Name  string
 
 	// Offsets in one value or element, ascending.
-	Slots   []uint32     // strong slots
-	Tagged  []uint32     // tagged words
-	Schemes []SchemeWord // words of an embedder's scheme
+	Slots     []uint32     // strong slots
+	Tagged    []uint32     // tagged words
+	Schemes   []SchemeWord // words of an embedder's scheme
+	Weak      []uint32     // weak slots
+	Externals []uint32     // slots of externals
 }
 
 // HasSlots reports whether a store to an object can be of interest to a collector.
@@ -54,16 +57,31 @@ type typeRegistry struct {
 }
 
 type key struct {
-	t     reflect.Type
-	array bool
+	t    reflect.Type
+	form form
 }
 
+// form says how objects are made of a Go type.
+type form uint8
+
+const (
+	single form = iota
+	array
+	ephemeron
+)
+
 // Describe returns the descriptor of single values of type t.
-func Describe(t reflect.Type) (*Type, error) { return describe(key{t, false}, t.String()) }
+func Describe(t reflect.Type) (*Type, error) { return describe(key{t, single}, t.String()) }
 
 // DescribeArray returns the descriptor of arrays whose elements have type t, and
 // calls it name.
-func DescribeArray(t reflect.Type, name string) (*Type, error) { return describe(key{t, true}, name) }
+func DescribeArray(t reflect.Type, name string) (*Type, error) { return describe(key{t, array}, name) }
+
+// DescribeEphemeron returns the descriptor of ephemerons that are called t in Go.
+// Such an object is a Pair whatever t is.
+func DescribeEphemeron(t reflect.Type) (*Type, error) {
+	return describe(key{t, ephemeron}, t.String())
+}
 
 func describe(k key, name string) (*Type, error) {
 	r := &registry
@@ -72,21 +90,29 @@ func describe(k key, name string) (*Type, error) {
 	if t := r.byKey[k]; t != nil {
 		return t, nil
 	}
-	found, err := findSlots(k.t)
-	if err != nil {
-		return nil, err
+	var found layout
+	size := unsafe.Sizeof(Pair{})
+	if k.form != ephemeron {
+		var err error
+		if found, err = findSlots(k.t); err != nil {
+			return nil, err
+		}
+		size = k.t.Size()
 	}
-	if k.t.Size() > MaxElem {
-		return nil, fmt.Errorf("cannot hold %v: it has %d bytes, more than %d", k.t, k.t.Size(), MaxElem)
+	if size > MaxElem {
+		return nil, fmt.Errorf("cannot hold %v: it has %d bytes, more than %d", k.t, size, MaxElem)
 	}
 	t := &Type{
-		Array:   k.array,
-		Elem:    k.t,
-		Size:    k.t.Size(),
-		Name:    name,
-		Slots:   found.slots,
-		Tagged:  found.tagged,
-		Schemes: found.schemes,
+		Array:     k.form == array,
+		Pair:      k.form == ephemeron,
+		Elem:      k.t,
+		Size:      size,
+		Name:      name,
+		Slots:     found.slots,
+		Tagged:    found.tagged,
+		Schemes:   found.schemes,
+		Weak:      found.weak,
+		Externals: found.externals,
 	}
 	if err := r.add(t); err != nil {
 		return nil, fmt.Errorf("cannot hold %v: %w", k.t, err)
@@ -168,6 +194,15 @@ func scanOf(t *Type) Scan {
 	}
 	if len(t.Schemes) > 0 {
 		s.Special |= SpecialScheme
+	}
+	if len(t.Weak) > 0 {
+		s.Special |= SpecialWeak
+	}
+	if len(t.Externals) > 0 {
+		s.Special |= SpecialExternal
+	}
+	if t.Pair {
+		s.Special |= SpecialEphemeron
 	}
 	if t.Array {
 		s.Size = uint32(t.Size)

@@ -1,5 +1,7 @@
 package object
 
+import "unsafe"
+
 // Word is a reference as it lies in a slot: how many units of 8 bytes the
 // object's payload lies above the base of the cage; 0 is nil.
 type Word uint32
@@ -28,6 +30,20 @@ const TaggedSize = 8
 
 // HoldsWord reports whether a tagged word is a reference, or nil.
 func HoldsWord(w uint64) bool { return w>>32 == 0 }
+
+// WeakSlot is the word inside Weak and AnyWeak: a reference that keeps nothing
+// alive.
+type WeakSlot struct{ W Word }
+
+// ExternalSlot is the word inside External: the index of a Go value, 0 for none.
+type ExternalSlot struct{ ID uint32 }
+
+// Pair is what an ephemeron consists of: a key that it does not keep alive, and
+// a value that it keeps alive for as long as it and the key live.
+type Pair struct{ Key, Value Word }
+
+// PairAt returns the ephemeron with the given payload.
+func PairAt(payload unsafe.Pointer) *Pair { return (*Pair)(payload) }
 
 // BareRef is the word inside Ref and AnyRef: a reference that no collector
 // would find if it lay inside an object.

@@ -64,6 +64,9 @@ func (p *pool) give(t *Tracer, chunk []object.Word, spans []span) {
 				w.init(t, nil)
 				if p.take(&w) {
 					w.run()
+					p.mu.Lock()
+					defer p.mu.Unlock()
+					w.report()
 				}
 			})
 		})

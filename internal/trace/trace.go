@@ -26,6 +26,9 @@
 // object is visited, and none gets lost. It costs an atomic operation an object,
 // so it is written only on demand.
 //
+// Objects with weak or external slots, and ephemerons whose keys are not marked,
+// are listed as they are visited, for package weak.
+//
 // A worker that runs dry waits for a chunk of another's stack; when all wait,
 // the trace is done. Large arrays are scanned in pieces, which can be shared too.
 package trace
@@ -35,6 +38,7 @@ import (
 	"unsafe"
 
 	"github.com/midden-gc/midden/internal/object"
+	"github.com/midden-gc/midden/internal/weak"
 )
 
 // Config is what a Tracer needs to know of the memory that it marks. The tables
@@ -58,6 +62,10 @@ type Tracer struct {
 	root  worker
 	pool  pool
 	bytes atomic.Int64
+
+	pending *weak.Pending // ephemerons that fire when their keys are visited
+	found   []object.Word // ephemerons whose keys were not marked
+	holders []object.Word // of weak slots and externals
 }
 
 // New begins a trace: Push the roots, then Run. Stack is what Stack returned

@@ -30,6 +30,9 @@ type worker struct {
 	t     *Tracer
 	stack []object.Word // found and marked, not visited
 	spans []span
+
+	found   []object.Word // ephemerons whose keys were not marked
+	holders []object.Word // of weak slots and externals
 }
 
 // span is a part of an object that remains to be scanned: n elements of size
@@ -161,9 +164,10 @@ func (w *worker) drain() {
 			w.scanSpan(span{at: payload, n: uintptr(header.Upper()), size: uintptr(scan.Size), scan: scan})
 			stack = w.stack
 		}
-		if scan.Special != 0 {
+		if scan.Special != 0 || header&object.Key != 0 {
 			w.stack = stack
 			w.special(payload, header, scan)
+			w.weak(r, payload, header, scan)
 			stack = w.stack
 		}
 

@@ -18,6 +18,9 @@ type Config struct {
 	Lines bool                           // the lines of living objects are marked
 	Exact bool                           // and no others
 	Live  int64                          // bytes the collector counted; compared if Exact
+	Full  bool                           // nothing is left to which only weak things refer
+
+	External func(id uint32) bool // whether there is such an external
 }
 
 // pageSize is the grain in which large objects count.
@@ -37,6 +40,10 @@ func Heap(c Config) error {
 		large int64
 		todo  []found
 		n     int
+
+		ephemerons []object.Word
+		waiting    = map[object.Word][]found{} // values, by the keys that were not seen
+		holders    []object.Word               // of whatever is special
 	)
 	add := func(w object.Word, from string) {
 		if w != 0 && !seen[w] {
@@ -57,12 +64,36 @@ func Heap(c Config) error {
 		payload := cage.At(uintptr(f.w))
 		h := *object.HeaderOf(payload)
 		name := object.ByID(h.Type()).Name
+		for _, v := range waiting[f.w] {
+			add(v.w, v.from)
+		}
+		if special := object.ByID(h.Type()).Scan.Special; special&object.SpecialEphemeron != 0 {
+			ephemerons = append(ephemerons, f.w)
+			p := object.PairAt(payload)
+			if v := (found{p.Value, fmt.Sprintf("%s %#x", name, f.w)}); seen[p.Key] {
+				add(v.w, v.from)
+			} else if p.Key != 0 {
+				waiting[p.Key] = append(waiting[p.Key], v)
+			}
+		} else if special&(object.SpecialWeak|object.SpecialExternal) != 0 {
+			holders = append(holders, f.w)
+		}
 		object.Each(payload, h, func(w *object.Word) {
 			add(*w, fmt.Sprintf("%s %#x", name, f.w))
 		})
 	}
 	if err := c.free(); err != nil {
 		return err
+	}
+	for _, e := range ephemerons {
+		if err := c.checkEphemeron(*object.PairAt(cage.At(uintptr(e))), seen); err != nil {
+			return fmt.Errorf("ephemeron %#x: %w", e, err)
+		}
+	}
+	for _, w := range holders {
+		if err := c.checkHolder(w, seen); err != nil {
+			return fmt.Errorf("object %#x: %w", w, err)
+		}
 	}
 	if c.Exact {
 		if live := int64(len(lines))*cage.LineSize + large; live != c.Live {
@@ -92,6 +123,55 @@ func (c *Config) free() error {
 		}
 	}
 	return nil
+}
+
+func (c *Config) checkEphemeron(p object.Pair, seen map[object.Word]bool) error {
+	if p.Key == 0 {
+		if p.Value != 0 {
+			return fmt.Errorf("it has the value %#x and no key", p.Value)
+		}
+		return nil
+	}
+	if err := c.checkWeak(p.Key, seen); err != nil {
+		return fmt.Errorf("key %#x: %w", p.Key, err)
+	}
+	if p.Value != 0 {
+		if err := c.checkWeak(p.Value, seen); err != nil {
+			return fmt.Errorf("value %#x: %w", p.Value, err)
+		}
+	}
+	return nil
+}
+
+// checkHolder checks the weak slots and externals of an object.
+func (c *Config) checkHolder(w object.Word, seen map[object.Word]bool) (err error) {
+	payload := cage.At(uintptr(w))
+	h := *object.HeaderOf(payload)
+	object.EachWeak(payload, h, func(slot *object.Word) {
+		if *slot != 0 && err == nil {
+			if err = c.checkWeak(*slot, seen); err != nil {
+				err = fmt.Errorf("weak slot with %#x: %w", *slot, err)
+			}
+		}
+	})
+	object.EachExternal(payload, h, func(slot *object.ExternalSlot) {
+		if slot.ID != 0 && err == nil && !c.External(slot.ID) {
+			err = fmt.Errorf("it has external %d, which was dropped", slot.ID)
+		}
+	})
+	return err
+}
+
+// checkWeak checks an object to which something weak refers: that it lives, as
+// far as the cycle had to find out, and else that it is still there.
+func (c *Config) checkWeak(w object.Word, seen map[object.Word]bool) error {
+	switch {
+	case seen[w]:
+		return nil
+	case c.Full:
+		return fmt.Errorf("it is dead, and the reference to it was not cleared")
+	}
+	return c.look(found{w: w}, map[uintptr]bool{}, new(int64))
 }
 
 // look checks one object, and notes the lines that it touches.
