@@ -61,4 +61,6 @@
 //
 // A context is one participant. An outsider is a goroutine without an active
 // context. A straggler is a context that keeps a pause waiting.
+//
+// The protocol as a whole, why each step is there, and how it is checked, is in docs/protocol.md.
 package safepoint
