@@ -99,7 +99,8 @@
 // and [Mutator.Unfreeze]; its roots stay roots. [Mutator.Lock], [Mutator.RLock] and
 // [Mutator.Wait] are for locks and conditions. A mutex may be locked plainly if
 // nobody ever passes a safepoint, or freezes, with the mutex held, and a tracer may
-// lock only such ones.
+// lock only such ones. The file docs/hangs.md has the ways to hang a heap, with what
+// it says then.
 //
 //	m.Blocking(func() { line, err = in.ReadString('\n') }) // touches no object
 //

@@ -23,9 +23,9 @@ type RLocker interface {
 // Unlock it with l.Unlock.
 //
 // Lock is a safepoint, whether it waits or not: it invalidates every Ref that is
-// not rooted. It stops there before it tries to lock l. If l has a method TryLock
-// and that succeeds, there is no more to it; otherwise the mutator is frozen while
-// l.Lock runs. If a pause is on by then, l is unlocked again, and the mutator
+// not rooted, and ends what Reserve has granted. It stops there before it tries to
+// lock l. If l has a method TryLock and that succeeds, there is no more to it;
+// otherwise the mutator is frozen while l.Lock runs. If a pause is on by then, l is unlocked again, and the mutator
 // waits for the end of the pause before its next try. So nobody who waits for a
 // pause has l because of Lock, and others may lock l plainly, as long as nobody
 // passes a safepoint or freezes with l locked; if somebody does, every mutator must
@@ -45,8 +45,8 @@ func (m *Mutator) Lock(l sync.Locker) {
 	m.lockFrozen(l)
 }
 
-// RLock is Lock for reading: it uses l.RLock and, if l has it, TryRLock. Unlock it
-// with l.RUnlock.
+// RLock is Lock for reading, a safepoint like it: it uses l.RLock and, if l has it,
+// TryRLock. Unlock it with l.RUnlock.
 func (m *Mutator) RLock(l RLocker) {
 	m.mustBe(safepoint.Active, "RLock")
 	if l == nil {

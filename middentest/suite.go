@@ -78,6 +78,7 @@ var allTests = []struct {
 	{"Lifecycle", lifecycleTests},
 	{"Misuse", misuseTests},
 	{"Coordination", coordinationTests},
+	{"Locks", lockTests},
 	{"Prevention", preventionTests},
 	{"Damage", damageTests},
 	{"Reports", reportTests},
