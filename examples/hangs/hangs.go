@@ -12,7 +12,7 @@ import (
 
 type request struct{ id int }
 
-type answer struct{ id int }
+type answer struct{ to int }
 
 // Active, and waits for the next request.
 func serve(m *midden.Mutator, requests <-chan request) {
