@@ -102,6 +102,7 @@ type rememberedSet struct {
 	all   *rememberedSets // of the heap
 	known bool            // it is among them: it has had a slot since the last cycle
 	open  bool            // its mutator is, as of the present cycle
+	_     [lineSize - 48]byte
 }
 
 const minRemembered = 64

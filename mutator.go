@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/midden-gc/midden/internal/object"
 	"github.com/midden-gc/midden/internal/space"
@@ -38,7 +39,14 @@ type Mutator struct {
 	// What it held when it last stopped: roots in the lower half, scopes in the
 	// upper. Reports read it from other goroutines.
 	held atomic.Uint64
+
+	// Up to whole cache lines, so that the next mutator in memory begins on one.
+	_ [4*lineSize - 240]byte
 }
+
+// lineSize is that of processors' caches. Go lays objects of a small multiple of
+// it on lines of their own.
+const lineSize = 64
 
 // always is what a mutator polls that must look at every safepoint.
 var always = func() *atomic.Uint32 {
@@ -49,6 +57,10 @@ var always = func() *atomic.Uint32 {
 
 func (h *Heap) newMutator(c *safepoint.Context) *Mutator {
 	m := &Mutator{heap: h, ctx: c, remembered: &rememberedSet{space: h.space, all: &h.remembered}}
+	// Not of the few bytes that append begins with: stacks of several mutators
+	// would share a cache line.
+	m.roots = make([]object.Word, 0, lineSize/unsafe.Sizeof(object.Word(0)))
+	m.scopes = make([]scope, 0, lineSize/unsafe.Sizeof(scope{}))
 	m.poll = h.pollFlag()
 	c.SetData(m)
 	return m
