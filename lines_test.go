@@ -45,13 +45,16 @@ func TestMutatorsShareNoLine(t *testing.T) {
 		m.Freeze()
 	}
 	check()
-	for range grown {
+	for i := range grown {
 		for _, m := range all {
 			m.Unfreeze()
 			m.Scope()
 			NewLocal(m, Nil[int]())
 			m.remembered.add(0)
 			m.Freeze()
+		}
+		if i&(i+1) == 0 { // each size that the stacks begin with, and some later ones
+			check()
 		}
 	}
 	check()
