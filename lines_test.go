@@ -10,6 +10,9 @@ import (
 // What one mutator writes as it allocates, stores and roots lies on no line of a
 // processor's cache that has anything of another mutator.
 func TestMutatorsShareNoLine(t *testing.T) {
+	if n := unsafe.Sizeof(rememberedSet{}); n%lineSize != 0 {
+		t.Errorf("a rememberedSet has %d bytes, which are no whole lines", n)
+	}
 	h, err := NewHeap(nil)
 	if err != nil {
 		t.Fatal(err)
