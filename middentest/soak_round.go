@@ -320,12 +320,13 @@ func (r *round) quiet() {
 	case r.gauge.wrong.Load() != 0 || r.gauge.inside.Load() != 0:
 		r.fail(fmt.Sprintf("a collection ran beside an active or preventing mutator %d times", r.gauge.wrong.Load()))
 	case r.first != nil && limit > 0 && r.frees:
-		// What others reserved is over, so that half of the room is there for one.
+		// What others reserved is over, so that all of the room is there for one, less a quarter for
+		// what lies badly.
 		m := r.first.now.m
 		m.Unfreeze()
 		if room := limit - s.Used; room > mib {
-			if err := m.Reserve(room / 2); err != nil {
-				r.fail(fmt.Sprintf("when all is quiet, %d bytes are left, and half of them cannot be had: %v", room, err))
+			if err := m.Reserve(room/4*3 - 128<<10); err != nil {
+				r.fail(fmt.Sprintf("when all is quiet, %d bytes are left, and three quarters of them cannot be had: %v", room, err))
 			}
 			m.Safepoint()
 		}
