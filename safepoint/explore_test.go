@@ -578,7 +578,8 @@ func (s *stage) end() error {
 		return s.fault
 	}
 	w := s.w
-	if n := w.gate.held(false); n != 0 && w.lost.v.Load() == nil {
+	w.drain()
+	if n := w.gate.held(false); n != 0 {
 		return fmt.Errorf("I2: %d shares are left", n)
 	}
 	if u := w.Unusual(); u != "" {
@@ -591,7 +592,6 @@ func (s *stage) end() error {
 		return fmt.Errorf("%d pauses ran, and %d are counted", len(s.pauses), n)
 	}
 	open := 0
-	w.drain()
 	for _, a := range s.actors {
 		if a.c != nil && a.c.State() != Closed {
 			open++
