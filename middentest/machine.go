@@ -45,6 +45,7 @@ type machine struct {
 	solo          bool // one mutator at a time
 	blobs         int  // bytes in blobs so far
 	class         *midden.Shape
+	weak          weakPart
 }
 
 // An actor is a mutator and its roots.
@@ -144,6 +145,8 @@ var operations = []func(*machine){
 	(*machine).safepoint, (*machine).collect, (*machine).collectOutside, (*machine).prevent,
 	(*machine).switchMutator, (*machine).openMutator, (*machine).closeMutator, (*machine).reserve,
 	(*machine).addExternal, (*machine).litter, (*machine).giveUp, (*machine).userPanics,
+	(*machine).storeWeak, (*machine).storeWeak, (*machine).newEphemeron, (*machine).newEphemeron,
+	(*machine).setValue, (*machine).register, (*machine).ask, (*machine).collectWeak,
 }
 
 // run runs the program to its end.
@@ -162,6 +165,7 @@ func (mc *machine) close() {
 // leave drops all roots, and closes the mutators as they are.
 func (mc *machine) leave() {
 	mc.removeTracers()
+	mc.weak.close()
 	for _, h := range mc.handles {
 		h.release()
 	}
@@ -185,6 +189,7 @@ func (mc *machine) check(m *matcher) {
 			m.match(r, tracers.shadows[i])
 		}
 	}
+	mc.checkWeak(m, mc.reachable(), false)
 }
 
 // checkAll does it with each mutator in turn. All of them are frozen, and nobody collects.

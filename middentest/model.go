@@ -11,7 +11,7 @@ import (
 
 // Model runs a program on a heap with the collector and on a model of it in Go's own memory, and fails
 // the test if they come to differ: in the contents of objects, in what refers to what, or in what is
-// still there after a full collection.
+// still there after a full collection: for weak slots, ephemerons and guardians, exactly that.
 //
 // Any bytes are a program. The bits of the first byte choose the options of the heap:
 //
@@ -66,11 +66,14 @@ func runPrograms(t testing.TB, h *midden.Heap, programs [][]byte, frees bool) er
 		wg.Go(func() {
 			mc := newMachine(h, bytes)
 			machines[i] = mc
+			mc.weak.exact = frees
 			// Also after a panic, or the others would wait for this machine.
 			defer func() { recovered(mc.now.m.Freeze) }()
 			mc.now.scopes[0].locals = append(mc.now.scopes[0].locals, localOf[pairs](mc.now.m, shared.get(mc.now.m), shared.shadow))
 			mc.run()
 			mc.check(newMatcher())
+			mc.collectWeak()
+			mc.weak.endGuardian()
 		})
 	}
 	if len(programs) > 1 {

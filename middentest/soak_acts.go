@@ -123,6 +123,7 @@ func (e *episode) program() {
 		e.r.lost.Add(uint64(len(mc.actors)))
 		e.r.heap.AddExternal(-mc.external)
 		mc.removeTracers()
+		mc.weak.close()
 		if n == 5 {
 			runtime.Goexit()
 		}
