@@ -123,6 +123,13 @@ func (s *suite) guardianTwice(t *testing.T) {
 	collect(t, m, midden.KindFull)
 	delivers(t, "later", m, a)
 	delivers(t, "later", m, b)
+	// Both have it at once, in one cycle.
+	r := newNode(m, 5)
+	a.Register(m, r)
+	b.Register(m, r)
+	collect(t, m, midden.KindFull)
+	delivers(t, "by the first of two", m, a, 5)
+	delivers(t, "by the second of two", m, b, 5)
 }
 
 // guardianLiving checks that what lives is not delivered, with any collector.

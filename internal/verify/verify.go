@@ -189,6 +189,8 @@ func (c *Config) look(f found, lines map[uintptr]bool, large *int64) error {
 		return fmt.Errorf("it was moved and the reference was not updated: header %#x", uint64(h))
 	case object.ByID(h.Type()) == nil:
 		return fmt.Errorf("it was freed or overwritten: header %#x has no type", uint64(h))
+	case h&object.Key != 0:
+		return fmt.Errorf("it is flagged as the key of an ephemeron that waits, and no cycle runs: header %#x", uint64(h))
 	case c.Epoch != 0 && h.Mark() != c.Epoch:
 		return fmt.Errorf("it lives, and its mark is %d instead of %d: header %#x", h.Mark(), c.Epoch, uint64(h))
 	}

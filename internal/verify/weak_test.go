@@ -102,6 +102,7 @@ func TestWeakDefects(t *testing.T) {
 			h.pair(h.ephemeron).Value = h.dead
 			*h.header(h.dead) = 0
 		}, "freed or overwritten"},
+		{"flag of a key", func(h *weakHeap) { *h.header(h.key) |= object.Key }, "flagged as the key"},
 		{"external that was dropped", func(h *weakHeap) { h.link(h.holder, 4, 4) }, "external 4, which was dropped"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
