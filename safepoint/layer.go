@@ -38,10 +38,10 @@ func wait(c <-chan struct{}) { <-c }
 // release closes c, and so releases all who wait for that.
 func release(c chan struct{}) { close(c) }
 
-// reads and writes say that a variable is used which only the lock protects, where
-// an exploration is to notice if it does not.
-func reads(*chan struct{})  {}
-func writes(*chan struct{}) {}
+// reads and writes say that a variable is used which the protocol protects, where an
+// exploration is to notice if it does not.
+func reads[T any](*T)  {}
+func writes[T any](*T) {}
 
 // tell puts a token into c, unless there is one already.
 func tell(c chan struct{}) {

@@ -158,8 +158,8 @@ func release(c chan struct{}) {
 	close(c)
 }
 
-func reads(at *chan struct{})  { explore.Read(unsafe.Pointer(at), "read") }
-func writes(at *chan struct{}) { explore.Write(unsafe.Pointer(at), "write") }
+func reads[T any](at *T)  { explore.Read(unsafe.Pointer(at), "read") }
+func writes[T any](at *T) { explore.Write(unsafe.Pointer(at), "write") }
 
 func tell(c chan struct{}) {
 	explore.Write(address(c), "wake")

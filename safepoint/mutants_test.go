@@ -42,7 +42,7 @@ var mutants = []mutant{
 	{"to leave takes two shares", "I2", "gate.go", "return g.word.Add(^uint64(0)) == shut }", "return g.word.Add(^uint64(1)) == shut }"},
 	{"the gate is shut before the own share is back", "I2", "gate.go", "func (g *gate) close(n uint64, single bool) { g.add(shut-n, single) }", "func (g *gate) close(n uint64, single bool) { g.add(shut, single) }"},
 	{"the gate is not shut", "I1", "gate.go", "func (g *gate) close(n uint64, single bool) { g.add(shut-n, single) }", "func (g *gate) close(n uint64, single bool) { g.add(-n, single) }"},
-	{"the gate opens before it admits", "I13", "gate.go", "func (g *gate) open(n uint64, single bool) { g.add(n-shut, single) }", "func (g *gate) open(n uint64, single bool) { g.add(-uint64(shut), single); g.add(n, single) }"},
+	{"the gate opens before it admits", "I13", "gate.go", "func (g *gate) open(n uint64, single bool) { g.add(n-shut, single) }", "func (g *gate) open(n uint64, single bool) { g.add(shut, single); g.add(n, single) }"},
 	{"who bars the world does not look again", "I2", "gate.go", "		if g.word.CompareAndSwap(v, v|barred) {\n			return true\n		}\n", "		g.word.Store(v | barred)\n		return true\n"},
 
 	// The phases of a pause.
@@ -63,7 +63,7 @@ var mutants = []mutant{
 	{"an outsider who collected is admitted", "I2", "stop.go", "	if p.by != nil {\n		admitted++\n	}\n	p.outcome", "	admitted++\n	p.outcome"},
 	{"whom a pause served is not admitted", "I11", "stop.go", "		admitted += w.settle(q, outcome)\n	}\n	if w.damage", "		w.settle(q, outcome)\n	}\n	if w.damage"},
 	{"the gate opens though another pause waits", "D13, I13", "stop.go", "		w.gate.add(admitted, w.single)\n		next.look()\n", "		w.gate.open(admitted, w.single)\n		next.look()\n"},
-	{"those who queued are let in by the next pause's end", "D13, I13", "stop.go", "		w.gate.add(admitted, w.single)\n		next.look()\n", "		next.queued += admitted\n		next.done, p.done = p.ended(), nil\n		next.look()\n"},
+	{"those who queued are let in by the next pause's end", "D13, I13", "stop.go", "		w.gate.add(admitted, w.single)\n		next.look()\n", "		next.queued += admitted\n		if p.done != nil {\n			next.done, p.done = p.done, nil\n		}\n		next.look()\n"},
 	{"who is queued next is forgotten", "I6", "stop.go", "	next := w.queue.pop()\n", "	next := w.queue.pop()\n	next = nil\n"},
 	{"a request made in the pause is lost", "I5", "stop.go", "		w.gate.flag.Store(flagFor(w.want))\n", "		w.gate.flag.Store(0)\n"},
 	{"the flag stays", "I5", "stop.go", "		w.gate.flag.Store(flagFor(w.want))\n", "		_ = flagFor\n"},

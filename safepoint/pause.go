@@ -59,6 +59,7 @@ func (p *Pause) Contexts() iter.Seq[*Context] {
 		if !p.running() {
 			panic("safepoint: Pause.Contexts outside the pause: contexts may be visited only while the world stands still")
 		}
+		reads(&p.w.registry)
 		for m := p.w.registry.first; m != nil; m = m.next {
 			if c := m.context.Value(); c != nil && !yield(c) {
 				return

@@ -16,6 +16,7 @@ type registry struct {
 func (r *registry) add(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	writes(r)
 	r.lastID++
 	m.id = r.lastID
 	m.prev = r.last
@@ -32,6 +33,7 @@ func (r *registry) add(m *member) {
 func (r *registry) remove(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	writes(r)
 	if m.prev == nil {
 		r.first = m.next
 	} else {
