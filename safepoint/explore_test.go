@@ -59,7 +59,8 @@ type actor struct {
 	least, most int    // shares that it holds
 	call        string // it is inside this; "": its program runs
 	deadline    *deadline
-	blocked     int // how many pauses had ended when it was seen waiting; -1: it does not wait
+	waited      bool // in the present call
+	blocked     int  // how many pauses had ended when it was seen waiting; -1: it does not wait
 }
 
 // An act is what one actor does. Before runs while the world is set up.
@@ -214,6 +215,7 @@ func (a *actor) rights(n int) { a.least, a.most = n, n }
 // possible now, and reports whether it did not.
 func (a *actor) expect(f func(), possible ...error) (ok bool) {
 	damaged := a.s.w.damage != nil
+	a.waited = false
 	defer func() {
 		if v := recover(); v != nil {
 			err, _ := v.(error)
@@ -224,7 +226,8 @@ func (a *actor) expect(f func(), possible ...error) (ok bool) {
 		}
 	}()
 	f()
-	if damaged && slices.Contains(possible, ErrDamaged) {
+	// Who waited did so for a pause, and no other one has begun since.
+	if (damaged || a.waited && a.s.w.damage != nil) && slices.Contains(possible, ErrDamaged) {
 		a.s.complain("I11: %s is let into a world that is damaged", a.name())
 	}
 	return true
@@ -538,6 +541,7 @@ func (s *stage) checkUnlocked(v uint64, most int, waits func(int) bool) error {
 			a.blocked = -1
 			continue
 		}
+		a.waited = true
 		// Who waits holds nothing for that.
 		if most -= a.most - a.least; held > most {
 			return fmt.Errorf("I9: %d shares are held, and without those who wait there are %d at most", held, most)
